@@ -1,0 +1,13 @@
+// Original file: shop/v1/orders.proto
+
+import type { Order as _shop_v1_Order, Order__Output as _shop_v1_Order__Output } from '../../shop/v1/Order.ts';
+
+export interface CreateResponse {
+  'order'?: (_shop_v1_Order | null);
+  'chain'?: (string)[];
+}
+
+export interface CreateResponse__Output {
+  'order': (_shop_v1_Order__Output | null);
+  'chain': (string)[];
+}

@@ -1,0 +1,11 @@
+// Original file: shop/v1/orders.proto
+
+import type { Order as _shop_v1_Order, Order__Output as _shop_v1_Order__Output } from '../../shop/v1/Order.ts';
+
+export interface GetResponse {
+  'order'?: (_shop_v1_Order | null);
+}
+
+export interface GetResponse__Output {
+  'order': (_shop_v1_Order__Output | null);
+}

@@ -1,0 +1,97 @@
+// Original file: tokenmesh/v1/admin.proto
+
+import type * as grpc from '@grpc/grpc-js'
+import type { MethodDefinition } from '@grpc/proto-loader'
+import type { AddRevocationRequest as _tokenmesh_v1_AddRevocationRequest, AddRevocationRequest__Output as _tokenmesh_v1_AddRevocationRequest__Output } from '../../tokenmesh/v1/AddRevocationRequest.ts';
+import type { AddRevocationResponse as _tokenmesh_v1_AddRevocationResponse, AddRevocationResponse__Output as _tokenmesh_v1_AddRevocationResponse__Output } from '../../tokenmesh/v1/AddRevocationResponse.ts';
+import type { ListRevocationsRequest as _tokenmesh_v1_ListRevocationsRequest, ListRevocationsRequest__Output as _tokenmesh_v1_ListRevocationsRequest__Output } from '../../tokenmesh/v1/ListRevocationsRequest.ts';
+import type { ListRevocationsResponse as _tokenmesh_v1_ListRevocationsResponse, ListRevocationsResponse__Output as _tokenmesh_v1_ListRevocationsResponse__Output } from '../../tokenmesh/v1/ListRevocationsResponse.ts';
+import type { ListVerifiersRequest as _tokenmesh_v1_ListVerifiersRequest, ListVerifiersRequest__Output as _tokenmesh_v1_ListVerifiersRequest__Output } from '../../tokenmesh/v1/ListVerifiersRequest.ts';
+import type { ListVerifiersResponse as _tokenmesh_v1_ListVerifiersResponse, ListVerifiersResponse__Output as _tokenmesh_v1_ListVerifiersResponse__Output } from '../../tokenmesh/v1/ListVerifiersResponse.ts';
+import type { ListWorkloadsRequest as _tokenmesh_v1_ListWorkloadsRequest, ListWorkloadsRequest__Output as _tokenmesh_v1_ListWorkloadsRequest__Output } from '../../tokenmesh/v1/ListWorkloadsRequest.ts';
+import type { ListWorkloadsResponse as _tokenmesh_v1_ListWorkloadsResponse, ListWorkloadsResponse__Output as _tokenmesh_v1_ListWorkloadsResponse__Output } from '../../tokenmesh/v1/ListWorkloadsResponse.ts';
+import type { ResumeWorkloadRequest as _tokenmesh_v1_ResumeWorkloadRequest, ResumeWorkloadRequest__Output as _tokenmesh_v1_ResumeWorkloadRequest__Output } from '../../tokenmesh/v1/ResumeWorkloadRequest.ts';
+import type { ResumeWorkloadResponse as _tokenmesh_v1_ResumeWorkloadResponse, ResumeWorkloadResponse__Output as _tokenmesh_v1_ResumeWorkloadResponse__Output } from '../../tokenmesh/v1/ResumeWorkloadResponse.ts';
+import type { SuspendWorkloadRequest as _tokenmesh_v1_SuspendWorkloadRequest, SuspendWorkloadRequest__Output as _tokenmesh_v1_SuspendWorkloadRequest__Output } from '../../tokenmesh/v1/SuspendWorkloadRequest.ts';
+import type { SuspendWorkloadResponse as _tokenmesh_v1_SuspendWorkloadResponse, SuspendWorkloadResponse__Output as _tokenmesh_v1_SuspendWorkloadResponse__Output } from '../../tokenmesh/v1/SuspendWorkloadResponse.ts';
+
+export interface AdminClient extends grpc.Client {
+  AddRevocation(argument: _tokenmesh_v1_AddRevocationRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_tokenmesh_v1_AddRevocationResponse__Output>): grpc.ClientUnaryCall;
+  AddRevocation(argument: _tokenmesh_v1_AddRevocationRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_tokenmesh_v1_AddRevocationResponse__Output>): grpc.ClientUnaryCall;
+  AddRevocation(argument: _tokenmesh_v1_AddRevocationRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_tokenmesh_v1_AddRevocationResponse__Output>): grpc.ClientUnaryCall;
+  AddRevocation(argument: _tokenmesh_v1_AddRevocationRequest, callback: grpc.requestCallback<_tokenmesh_v1_AddRevocationResponse__Output>): grpc.ClientUnaryCall;
+  addRevocation(argument: _tokenmesh_v1_AddRevocationRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_tokenmesh_v1_AddRevocationResponse__Output>): grpc.ClientUnaryCall;
+  addRevocation(argument: _tokenmesh_v1_AddRevocationRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_tokenmesh_v1_AddRevocationResponse__Output>): grpc.ClientUnaryCall;
+  addRevocation(argument: _tokenmesh_v1_AddRevocationRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_tokenmesh_v1_AddRevocationResponse__Output>): grpc.ClientUnaryCall;
+  addRevocation(argument: _tokenmesh_v1_AddRevocationRequest, callback: grpc.requestCallback<_tokenmesh_v1_AddRevocationResponse__Output>): grpc.ClientUnaryCall;
+
+  ListRevocations(argument: _tokenmesh_v1_ListRevocationsRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_tokenmesh_v1_ListRevocationsResponse__Output>): grpc.ClientUnaryCall;
+  ListRevocations(argument: _tokenmesh_v1_ListRevocationsRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_tokenmesh_v1_ListRevocationsResponse__Output>): grpc.ClientUnaryCall;
+  ListRevocations(argument: _tokenmesh_v1_ListRevocationsRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_tokenmesh_v1_ListRevocationsResponse__Output>): grpc.ClientUnaryCall;
+  ListRevocations(argument: _tokenmesh_v1_ListRevocationsRequest, callback: grpc.requestCallback<_tokenmesh_v1_ListRevocationsResponse__Output>): grpc.ClientUnaryCall;
+  listRevocations(argument: _tokenmesh_v1_ListRevocationsRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_tokenmesh_v1_ListRevocationsResponse__Output>): grpc.ClientUnaryCall;
+  listRevocations(argument: _tokenmesh_v1_ListRevocationsRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_tokenmesh_v1_ListRevocationsResponse__Output>): grpc.ClientUnaryCall;
+  listRevocations(argument: _tokenmesh_v1_ListRevocationsRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_tokenmesh_v1_ListRevocationsResponse__Output>): grpc.ClientUnaryCall;
+  listRevocations(argument: _tokenmesh_v1_ListRevocationsRequest, callback: grpc.requestCallback<_tokenmesh_v1_ListRevocationsResponse__Output>): grpc.ClientUnaryCall;
+
+  ListVerifiers(argument: _tokenmesh_v1_ListVerifiersRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_tokenmesh_v1_ListVerifiersResponse__Output>): grpc.ClientUnaryCall;
+  ListVerifiers(argument: _tokenmesh_v1_ListVerifiersRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_tokenmesh_v1_ListVerifiersResponse__Output>): grpc.ClientUnaryCall;
+  ListVerifiers(argument: _tokenmesh_v1_ListVerifiersRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_tokenmesh_v1_ListVerifiersResponse__Output>): grpc.ClientUnaryCall;
+  ListVerifiers(argument: _tokenmesh_v1_ListVerifiersRequest, callback: grpc.requestCallback<_tokenmesh_v1_ListVerifiersResponse__Output>): grpc.ClientUnaryCall;
+  listVerifiers(argument: _tokenmesh_v1_ListVerifiersRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_tokenmesh_v1_ListVerifiersResponse__Output>): grpc.ClientUnaryCall;
+  listVerifiers(argument: _tokenmesh_v1_ListVerifiersRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_tokenmesh_v1_ListVerifiersResponse__Output>): grpc.ClientUnaryCall;
+  listVerifiers(argument: _tokenmesh_v1_ListVerifiersRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_tokenmesh_v1_ListVerifiersResponse__Output>): grpc.ClientUnaryCall;
+  listVerifiers(argument: _tokenmesh_v1_ListVerifiersRequest, callback: grpc.requestCallback<_tokenmesh_v1_ListVerifiersResponse__Output>): grpc.ClientUnaryCall;
+
+  ListWorkloads(argument: _tokenmesh_v1_ListWorkloadsRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_tokenmesh_v1_ListWorkloadsResponse__Output>): grpc.ClientUnaryCall;
+  ListWorkloads(argument: _tokenmesh_v1_ListWorkloadsRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_tokenmesh_v1_ListWorkloadsResponse__Output>): grpc.ClientUnaryCall;
+  ListWorkloads(argument: _tokenmesh_v1_ListWorkloadsRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_tokenmesh_v1_ListWorkloadsResponse__Output>): grpc.ClientUnaryCall;
+  ListWorkloads(argument: _tokenmesh_v1_ListWorkloadsRequest, callback: grpc.requestCallback<_tokenmesh_v1_ListWorkloadsResponse__Output>): grpc.ClientUnaryCall;
+  listWorkloads(argument: _tokenmesh_v1_ListWorkloadsRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_tokenmesh_v1_ListWorkloadsResponse__Output>): grpc.ClientUnaryCall;
+  listWorkloads(argument: _tokenmesh_v1_ListWorkloadsRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_tokenmesh_v1_ListWorkloadsResponse__Output>): grpc.ClientUnaryCall;
+  listWorkloads(argument: _tokenmesh_v1_ListWorkloadsRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_tokenmesh_v1_ListWorkloadsResponse__Output>): grpc.ClientUnaryCall;
+  listWorkloads(argument: _tokenmesh_v1_ListWorkloadsRequest, callback: grpc.requestCallback<_tokenmesh_v1_ListWorkloadsResponse__Output>): grpc.ClientUnaryCall;
+
+  ResumeWorkload(argument: _tokenmesh_v1_ResumeWorkloadRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_tokenmesh_v1_ResumeWorkloadResponse__Output>): grpc.ClientUnaryCall;
+  ResumeWorkload(argument: _tokenmesh_v1_ResumeWorkloadRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_tokenmesh_v1_ResumeWorkloadResponse__Output>): grpc.ClientUnaryCall;
+  ResumeWorkload(argument: _tokenmesh_v1_ResumeWorkloadRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_tokenmesh_v1_ResumeWorkloadResponse__Output>): grpc.ClientUnaryCall;
+  ResumeWorkload(argument: _tokenmesh_v1_ResumeWorkloadRequest, callback: grpc.requestCallback<_tokenmesh_v1_ResumeWorkloadResponse__Output>): grpc.ClientUnaryCall;
+  resumeWorkload(argument: _tokenmesh_v1_ResumeWorkloadRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_tokenmesh_v1_ResumeWorkloadResponse__Output>): grpc.ClientUnaryCall;
+  resumeWorkload(argument: _tokenmesh_v1_ResumeWorkloadRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_tokenmesh_v1_ResumeWorkloadResponse__Output>): grpc.ClientUnaryCall;
+  resumeWorkload(argument: _tokenmesh_v1_ResumeWorkloadRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_tokenmesh_v1_ResumeWorkloadResponse__Output>): grpc.ClientUnaryCall;
+  resumeWorkload(argument: _tokenmesh_v1_ResumeWorkloadRequest, callback: grpc.requestCallback<_tokenmesh_v1_ResumeWorkloadResponse__Output>): grpc.ClientUnaryCall;
+
+  SuspendWorkload(argument: _tokenmesh_v1_SuspendWorkloadRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_tokenmesh_v1_SuspendWorkloadResponse__Output>): grpc.ClientUnaryCall;
+  SuspendWorkload(argument: _tokenmesh_v1_SuspendWorkloadRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_tokenmesh_v1_SuspendWorkloadResponse__Output>): grpc.ClientUnaryCall;
+  SuspendWorkload(argument: _tokenmesh_v1_SuspendWorkloadRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_tokenmesh_v1_SuspendWorkloadResponse__Output>): grpc.ClientUnaryCall;
+  SuspendWorkload(argument: _tokenmesh_v1_SuspendWorkloadRequest, callback: grpc.requestCallback<_tokenmesh_v1_SuspendWorkloadResponse__Output>): grpc.ClientUnaryCall;
+  suspendWorkload(argument: _tokenmesh_v1_SuspendWorkloadRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_tokenmesh_v1_SuspendWorkloadResponse__Output>): grpc.ClientUnaryCall;
+  suspendWorkload(argument: _tokenmesh_v1_SuspendWorkloadRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_tokenmesh_v1_SuspendWorkloadResponse__Output>): grpc.ClientUnaryCall;
+  suspendWorkload(argument: _tokenmesh_v1_SuspendWorkloadRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_tokenmesh_v1_SuspendWorkloadResponse__Output>): grpc.ClientUnaryCall;
+  suspendWorkload(argument: _tokenmesh_v1_SuspendWorkloadRequest, callback: grpc.requestCallback<_tokenmesh_v1_SuspendWorkloadResponse__Output>): grpc.ClientUnaryCall;
+
+}
+
+export interface AdminHandlers extends grpc.UntypedServiceImplementation {
+  AddRevocation: grpc.handleUnaryCall<_tokenmesh_v1_AddRevocationRequest__Output, _tokenmesh_v1_AddRevocationResponse>;
+
+  ListRevocations: grpc.handleUnaryCall<_tokenmesh_v1_ListRevocationsRequest__Output, _tokenmesh_v1_ListRevocationsResponse>;
+
+  ListVerifiers: grpc.handleUnaryCall<_tokenmesh_v1_ListVerifiersRequest__Output, _tokenmesh_v1_ListVerifiersResponse>;
+
+  ListWorkloads: grpc.handleUnaryCall<_tokenmesh_v1_ListWorkloadsRequest__Output, _tokenmesh_v1_ListWorkloadsResponse>;
+
+  ResumeWorkload: grpc.handleUnaryCall<_tokenmesh_v1_ResumeWorkloadRequest__Output, _tokenmesh_v1_ResumeWorkloadResponse>;
+
+  SuspendWorkload: grpc.handleUnaryCall<_tokenmesh_v1_SuspendWorkloadRequest__Output, _tokenmesh_v1_SuspendWorkloadResponse>;
+
+}
+
+export interface AdminDefinition extends grpc.ServiceDefinition {
+  AddRevocation: MethodDefinition<_tokenmesh_v1_AddRevocationRequest, _tokenmesh_v1_AddRevocationResponse, _tokenmesh_v1_AddRevocationRequest__Output, _tokenmesh_v1_AddRevocationResponse__Output>
+  ListRevocations: MethodDefinition<_tokenmesh_v1_ListRevocationsRequest, _tokenmesh_v1_ListRevocationsResponse, _tokenmesh_v1_ListRevocationsRequest__Output, _tokenmesh_v1_ListRevocationsResponse__Output>
+  ListVerifiers: MethodDefinition<_tokenmesh_v1_ListVerifiersRequest, _tokenmesh_v1_ListVerifiersResponse, _tokenmesh_v1_ListVerifiersRequest__Output, _tokenmesh_v1_ListVerifiersResponse__Output>
+  ListWorkloads: MethodDefinition<_tokenmesh_v1_ListWorkloadsRequest, _tokenmesh_v1_ListWorkloadsResponse, _tokenmesh_v1_ListWorkloadsRequest__Output, _tokenmesh_v1_ListWorkloadsResponse__Output>
+  ResumeWorkload: MethodDefinition<_tokenmesh_v1_ResumeWorkloadRequest, _tokenmesh_v1_ResumeWorkloadResponse, _tokenmesh_v1_ResumeWorkloadRequest__Output, _tokenmesh_v1_ResumeWorkloadResponse__Output>
+  SuspendWorkload: MethodDefinition<_tokenmesh_v1_SuspendWorkloadRequest, _tokenmesh_v1_SuspendWorkloadResponse, _tokenmesh_v1_SuspendWorkloadRequest__Output, _tokenmesh_v1_SuspendWorkloadResponse__Output>
+}

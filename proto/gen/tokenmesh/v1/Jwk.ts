@@ -1,0 +1,26 @@
+// Original file: tokenmesh/v1/token_exchange.proto
+
+
+export interface Jwk {
+  'kid'?: (string);
+  'kty'?: (string);
+  'alg'?: (string);
+  'use'?: (string);
+  'crv'?: (string);
+  'x'?: (string);
+  'y'?: (string);
+  'n'?: (string);
+  'e'?: (string);
+}
+
+export interface Jwk__Output {
+  'kid': (string);
+  'kty': (string);
+  'alg': (string);
+  'use': (string);
+  'crv': (string);
+  'x': (string);
+  'y': (string);
+  'n': (string);
+  'e': (string);
+}

@@ -1,0 +1,8 @@
+// Original file: tokenmesh/v1/admin.proto
+
+
+export interface ListVerifiersRequest {
+}
+
+export interface ListVerifiersRequest__Output {
+}

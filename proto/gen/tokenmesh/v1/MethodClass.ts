@@ -1,0 +1,17 @@
+// Original file: tokenmesh/v1/access.proto
+
+export const MethodClass = {
+  METHOD_CLASS_UNSPECIFIED: 'METHOD_CLASS_UNSPECIFIED',
+  METHOD_CLASS_STANDARD: 'METHOD_CLASS_STANDARD',
+  METHOD_CLASS_CRITICAL: 'METHOD_CLASS_CRITICAL',
+} as const;
+
+export type MethodClass =
+  | 'METHOD_CLASS_UNSPECIFIED'
+  | 0
+  | 'METHOD_CLASS_STANDARD'
+  | 1
+  | 'METHOD_CLASS_CRITICAL'
+  | 2
+
+export type MethodClass__Output = typeof MethodClass[keyof typeof MethodClass]

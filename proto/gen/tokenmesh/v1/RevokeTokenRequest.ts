@@ -1,0 +1,24 @@
+// Original file: tokenmesh/v1/token_exchange.proto
+
+
+export interface RevokeTokenRequest {
+  'token'?: (string);
+  'token_type_hint'?: (string);
+  'client_id'?: (string);
+  'client_assertion_type'?: (string);
+  'client_assertion'?: (string);
+  'client_secret'?: (string);
+  'cascade'?: (boolean);
+  'request_id'?: (string);
+}
+
+export interface RevokeTokenRequest__Output {
+  'token': (string);
+  'token_type_hint': (string);
+  'client_id': (string);
+  'client_assertion_type': (string);
+  'client_assertion': (string);
+  'client_secret': (string);
+  'cascade': (boolean);
+  'request_id': (string);
+}

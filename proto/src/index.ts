@@ -1,0 +1,49 @@
+import type { PackageDefinition } from '@grpc/proto-loader';
+import type { ProtoGrpcType as AdminTypes } from '../gen/admin.ts';
+import type { ProtoGrpcType as FeedTypes } from '../gen/revocation_feed.ts';
+import type { ProtoGrpcType as RpcTypes } from '../gen/status.ts';
+import type { ProtoGrpcType as StreamCredentialTypes } from '../gen/stream_credential.ts';
+import type { ProtoGrpcType as ExchangeTypes } from '../gen/token_exchange.ts';
+import { grpcObject, loadProto } from './load.ts';
+
+type Loaded = AdminTypes & FeedTypes & RpcTypes & StreamCredentialTypes & ExchangeTypes;
+
+/** The definition of `tokenmesh.v1` and `google.rpc`: what `mesh.server()` reads access rules from, and what servers are built from. */
+export const tokenmeshPackage: PackageDefinition = loadProto(
+  'tokenmesh/v1/admin.proto',
+  'tokenmesh/v1/revocation_feed.proto',
+  'tokenmesh/v1/stream_credential.proto',
+  'tokenmesh/v1/token_exchange.proto',
+  'google/rpc/status.proto',
+);
+
+const loaded = grpcObject<Loaded>(tokenmeshPackage);
+
+/** Client constructors and service definitions of `tokenmesh.v1`. */
+export const tokenmesh: Loaded['tokenmesh']['v1'] = loaded.tokenmesh.v1;
+
+/** Message types of `google.rpc`, for error details. */
+export const googleRpc: Loaded['google']['rpc'] = loaded.google.rpc;
+
+export type { AnyDefinition, MethodDefinition, PackageDefinition } from '@grpc/proto-loader';
+export type { ErrorInfo__Output as ErrorInfo } from '../gen/google/rpc/ErrorInfo.ts';
+export type { RetryInfo__Output as RetryInfo } from '../gen/google/rpc/RetryInfo.ts';
+export type { AccessRule } from '../gen/tokenmesh/v1/AccessRule.ts';
+export type { Acknowledgement } from '../gen/tokenmesh/v1/Acknowledgement.ts';
+export type { AdminClient, AdminHandlers } from '../gen/tokenmesh/v1/Admin.ts';
+export type { BindingEvidence__Output as BindingEvidence } from '../gen/tokenmesh/v1/BindingEvidence.ts';
+export type { ExchangeTokenRequest__Output as ExchangeTokenRequest } from '../gen/tokenmesh/v1/ExchangeTokenRequest.ts';
+export type { ExchangeTokenResponse__Output as ExchangeTokenResponse } from '../gen/tokenmesh/v1/ExchangeTokenResponse.ts';
+export type { FeedKey } from '../gen/tokenmesh/v1/FeedKey.ts';
+export type { GetSnapshotResponse } from '../gen/tokenmesh/v1/GetSnapshotResponse.ts';
+export type { IntrospectTokenRequest__Output as IntrospectTokenRequest } from '../gen/tokenmesh/v1/IntrospectTokenRequest.ts';
+export type { IntrospectTokenResponse } from '../gen/tokenmesh/v1/IntrospectTokenResponse.ts';
+export type { Jwk } from '../gen/tokenmesh/v1/Jwk.ts';
+export type { RevocationFeedClient, RevocationFeedHandlers } from '../gen/tokenmesh/v1/RevocationFeed.ts';
+export type { RevokeTokenRequest__Output as RevokeTokenRequest } from '../gen/tokenmesh/v1/RevokeTokenRequest.ts';
+export type { SnapshotEntry } from '../gen/tokenmesh/v1/SnapshotEntry.ts';
+export type { SyncRequest__Output as SyncRequest } from '../gen/tokenmesh/v1/SyncRequest.ts';
+export type { SyncResponse } from '../gen/tokenmesh/v1/SyncResponse.ts';
+export type { TokenExchangeClient, TokenExchangeHandlers } from '../gen/tokenmesh/v1/TokenExchange.ts';
+export type { VerifierReport__Output as VerifierReport } from '../gen/tokenmesh/v1/VerifierReport.ts';
+export { grpcObject, loadProto } from './load.ts';

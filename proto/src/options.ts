@@ -1,0 +1,12 @@
+import { fileURLToPath } from 'node:url';
+
+/** Where the `.proto` files are: the directory to import them from. */
+export const protoRoot: string = fileURLToPath(new URL('..', import.meta.url));
+
+/**
+ * How messages look in TypeScript; the generator and the loader share it, so types and values agree.
+ *
+ * Field names are kept as the `.proto` spells them (the RFCs' parameter names), 64-bit numbers are numbers (positions and times, all below
+ * 2^53), enums are their names, absent fields have their defaults, and a oneof tells by its name which member is set.
+ */
+export const loadOptions = { keepCase: true, longs: Number, enums: String, defaults: true, oneofs: true } as const;
