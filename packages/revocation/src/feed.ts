@@ -1,0 +1,444 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises';
+import { importJwks, type Reason, TokenError, type VerificationKey } from '@tokenmesh/token';
+import { openCheckpoint } from './checkpoint.ts';
+import { openEvent } from './event.ts';
+import { createFeedPaths, type FeedPaths } from './feed-paths.ts';
+import { type FeedRecord, type FeedTransport, type LogPosition, PositionGoneError } from './feed-ports.ts';
+import {
+  type Alarm,
+  type FeedEffect,
+  type FeedInput,
+  type FeedRequest,
+  type FeedState,
+  type Freshness,
+  freshnessAt,
+  type Instant,
+  initialState,
+  nextRequest,
+  positionOf,
+  step,
+} from './freshness.ts';
+import { createRevocationSet, type Entry, type RevocationSet } from './revocation-set.ts';
+import type { ExpectedOrigin } from './signed-statement.ts';
+import { openSnapshot } from './snapshot.ts';
+import type { Target } from './target.ts';
+
+/** What happened to a feed, for operators. Holds no token. */
+export type FeedStatus =
+  /** Freshness changed from one state to another. */
+  | { readonly type: 'freshness'; readonly freshness: Freshness }
+  /** A path came up, or went down, or is in use from now on. */
+  | { readonly type: 'path'; readonly path: string; readonly event: 'up' | 'down' | 'chosen'; readonly error?: unknown }
+  /** A message or an answer that does not come from the issuer of this log, or is malformed, was ignored. */
+  | { readonly type: 'rejected'; readonly path: string; readonly reason: Reason; readonly message: string }
+  /** A question to the record failed; it is asked again, after a pause. */
+  | { readonly type: 'request-failed'; readonly request: 'keys' | FeedRequest['type']; readonly error: unknown }
+  /** A listener of `onApplied` threw. */
+  | { readonly type: 'listener-failed'; readonly error: unknown }
+  | { readonly type: 'alarm'; readonly alarm: Alarm };
+
+/** A verifier's knowledge of what was revoked, kept current in the background. */
+export interface RevocationFeed {
+  readonly set: RevocationSet;
+  /** How much the set is worth now. Cheap enough for every call. */
+  freshness(): Freshness;
+  /** Calls `listener` with the targets that came into force, after they are in the set. Returns what ends it. */
+  onApplied(listener: (targets: readonly Target[]) => void): () => void;
+  /** Resolves when the feed is fresh for the first time; rejects when it is closed before. */
+  ready(): Promise<void>;
+  /** What happens from now on, until the feed is closed. Of a slow reader's backlog the newest 256 are kept. */
+  status(): AsyncIterable<FeedStatus>;
+  /** Ends all paths and timers. May be called more than once. */
+  close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+export interface RevocationFeedOptions {
+  /** Answers for the log: keys, snapshot, missing events, checkpoints on request. */
+  readonly record: FeedRecord;
+  /** The fast path, always listened to. */
+  readonly courier?: FeedTransport;
+  /** The path while the courier is down or silent; the only one when there is no courier. */
+  readonly fallback?: FeedTransport;
+  /** `iss` of events, checkpoints and snapshots. */
+  readonly issuer: string;
+  /** Their `aud`: the trust domain. */
+  readonly mesh: string;
+  /** S in milliseconds, 100 to 3 600 000, default 5 000. A smaller S in the issuer's checkpoints counts instead. */
+  readonly staleAfterMs?: number;
+  /** How far a checkpoint may lie in the future; default 5 000 ms. */
+  readonly futureToleranceMs?: number;
+  /** Wall clock, milliseconds since epoch. */
+  readonly now?: () => number;
+  /** A clock that never steps, in milliseconds. */
+  readonly monotonicNow?: () => number;
+  /** Makes nonces: 1 to 128 visible ASCII characters. */
+  readonly newId?: () => string;
+  /** 0 to 1, for jitter. */
+  readonly random?: () => number;
+  /** Called with everything that `status()` would tell. What it throws is ignored. */
+  readonly report?: (status: FeedStatus) => void;
+}
+
+/** Keys are asked for again this often, so that a withdrawn one is forgotten. */
+const keysMaxAgeMs = 300_000;
+/** An unknown key id makes the keys be asked for again, at most this often. */
+const keysMinAgeMs = 1_000;
+/** A snapshot is large: two in a row keep this distance. */
+const snapshotDistanceMs = 1_000;
+/** Time for an event that was overtaken to come by itself. */
+const reorderGraceMs = 25;
+/** Longest pause between questions to the record: it bounds recovery after an outage (3 s). */
+const maxPauseMs = 2_000;
+const minPauseMs = 50;
+const statusBacklog = 256;
+/** Forgetting looks at every target; late forgetting costs memory only. */
+const expireEveryMs = 5_000;
+/** After this many events others get their turn: a check takes about 0.1 ms. */
+const eventsPerTurn = 32;
+
+/**
+ * A feed that keeps itself fresh. Returns at once: it fetches keys and a snapshot, listens, fills gaps and fails over in the background, and
+ * goes on trying until it is closed. It never throws later: what fails is in `status()`.
+ *
+ * Messages need not be trusted: each is verified, and completeness is judged by the log's own numbers and hashes. Nothing counts as
+ * fresh after a start or a reconnection before the record has answered with a checkpoint that was asked for with a nonce.
+ *
+ * @throws {TypeError} when an option is out of its range.
+ */
+export function createRevocationFeed(options: RevocationFeedOptions): RevocationFeed {
+  const { staleAfterMs = 5_000, futureToleranceMs = 5_000 } = options;
+  if (!(staleAfterMs >= 100 && staleAfterMs <= 3_600_000)) throw new TypeError('staleAfterMs must be 100 to 3 600 000 milliseconds');
+  if (!(futureToleranceMs >= 0 && futureToleranceMs <= 60_000)) throw new TypeError('futureToleranceMs must be 0 to 60 000 milliseconds');
+  return new Feed(options, staleAfterMs, futureToleranceMs);
+}
+
+class Feed implements RevocationFeed {
+  readonly set: RevocationSet = createRevocationSet();
+  readonly #record: FeedRecord;
+  readonly #expected: ExpectedOrigin;
+  readonly #limits: { readonly staleAfterMs: number; readonly futureToleranceMs: number };
+  readonly #now: () => number;
+  readonly #monotonicNow: () => number;
+  readonly #newId: () => string;
+  readonly #random: () => number;
+  readonly #listeners = new Set<(targets: readonly Target[]) => void>();
+  readonly #reporters = new Set<(status: FeedStatus) => void>();
+  readonly #closing = new AbortController();
+  readonly #ready = Promise.withResolvers<void>();
+  readonly #ticker: NodeJS.Timeout;
+  readonly #paths: FeedPaths;
+  #state: FeedState = initialState;
+  #keys: ReadonlyMap<string, VerificationKey> = new Map();
+  #keysWanted = true;
+  #keysAtMs = Number.NEGATIVE_INFINITY;
+  #snapshotAtMs = Number.NEGATIVE_INFINITY;
+  #silenceAtMs = Number.NEGATIVE_INFINITY;
+  #expiredAtMs = Number.NEGATIVE_INFINITY;
+  #reported: Freshness['state'] = 'empty';
+  #working: Promise<void> | undefined;
+
+  constructor(options: RevocationFeedOptions, staleAfterMs: number, futureToleranceMs: number) {
+    this.#record = options.record;
+    this.#expected = { issuer: options.issuer, mesh: options.mesh };
+    this.#limits = { staleAfterMs, futureToleranceMs };
+    this.#now = options.now ?? Date.now;
+    this.#monotonicNow = options.monotonicNow ?? (() => performance.now());
+    this.#newId = options.newId ?? randomUUID;
+    this.#random = options.random ?? Math.random;
+    if (options.report !== undefined) this.#reporters.add(options.report);
+    // Whoever calls ready() sees the rejection; nobody has to.
+    this.#ready.promise.catch(() => {});
+    this.#paths = createFeedPaths({
+      courier: options.courier,
+      fallback: options.fallback,
+      silenceMs: staleAfterMs / 2,
+      monotonicNow: this.#monotonicNow,
+      position: () => positionOf(this.#state),
+      onEvent: (compact, path) => this.#receive(path, () => this.#receiveEvent(compact)),
+      onCheckpoint: (compact, path) => this.#receive(path, () => this.#receiveCheckpoint(compact)) === true,
+      onConnected: () => this.#step({ type: 'connected' }),
+      report: (status) => this.#report(status),
+    });
+    this.#ticker = setInterval(() => this.#tick(), staleAfterMs / 10);
+    this.#ticker.unref();
+    this.#work();
+  }
+
+  freshness(): Freshness {
+    return freshnessAt(this.#state, this.#instant(), this.#paths.current());
+  }
+
+  onApplied(listener: (targets: readonly Target[]) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  ready(): Promise<void> {
+    return this.#ready.promise;
+  }
+
+  status(): AsyncIterable<FeedStatus> {
+    return { [Symbol.asyncIterator]: () => this.#statuses() };
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    clearInterval(this.#ticker);
+    this.#ready.reject(new Error('The revocation feed was closed before it was fresh'));
+    await Promise.all([this.#paths.close(), this.#working]);
+    this.#listeners.clear();
+    this.#reporters.clear();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #instant(): Instant {
+    return { wallMs: this.#now(), monotonicMs: this.#monotonicNow() };
+  }
+
+  #step(input: FeedInput, loaded: readonly Entry[] = []): void {
+    const { state, effects } = step(this.#state, input, this.#limits);
+    this.#state = state;
+    for (const effect of effects) this.#perform(effect, loaded);
+    this.#noteFreshness();
+    this.#work();
+  }
+
+  #perform(effect: FeedEffect, loaded: readonly Entry[]): void {
+    switch (effect.type) {
+      case 'apply':
+        this.set.apply(effect.signed.event);
+        this.#announce(effect.signed.event.targets);
+        return;
+      case 'load':
+        this.set.load(effect.replace ? loaded : [...this.set.entries(), ...loaded]);
+        this.#announce(loaded);
+        return;
+      case 'alarm':
+        this.#report({ type: 'alarm', alarm: effect.alarm });
+        return;
+      default:
+        effect satisfies never;
+    }
+  }
+
+  #announce(targets: readonly Target[]): void {
+    if (targets.length === 0) return;
+    for (const listener of this.#listeners) {
+      try {
+        listener(targets);
+      } catch (error) {
+        this.#report({ type: 'listener-failed', error });
+      }
+    }
+  }
+
+  #noteFreshness(): void {
+    const freshness = this.freshness();
+    if (freshness.state === this.#reported) return;
+    this.#reported = freshness.state;
+    if (freshness.state === 'fresh') this.#ready.resolve();
+    this.#report({ type: 'freshness', freshness });
+  }
+
+  #report(status: FeedStatus): void {
+    for (const reporter of this.#reporters) {
+      try {
+        reporter(status);
+      } catch {
+        // Whoever watches must not be able to stop what is watched, and there is nobody else to tell.
+      }
+    }
+  }
+
+  #tick(): void {
+    const { wallMs, monotonicMs } = this.#instant();
+    this.#paths.check();
+    this.#expire(wallMs);
+    if (monotonicMs - this.#keysAtMs > keysMaxAgeMs) this.#keysWanted = true;
+    const freshness = this.freshness();
+    const silenceMs = this.#limits.staleAfterMs / 2;
+    // The record itself is the last path: while nothing else brings checkpoints, one is asked for twice per S.
+    if (freshness.state !== 'empty' && freshness.ageMs > silenceMs && monotonicMs - this.#silenceAtMs > silenceMs) {
+      this.#silenceAtMs = monotonicMs;
+      this.#step({ type: 'silence' });
+    }
+    this.#noteFreshness();
+    this.#work();
+  }
+
+  #expire(wallMs: number): void {
+    // Either way: a clock that was set back must not stop it.
+    if (Math.abs(wallMs - this.#expiredAtMs) < expireEveryMs) return;
+    this.#expiredAtMs = wallMs;
+    this.set.expire(wallMs / 1000);
+  }
+
+  /** What `receive` returns, or `undefined` for a message that is not to be trusted. */
+  #receive<Result>(path: string, receive: () => Result): Result | undefined {
+    if (this.#keys.size === 0) return undefined;
+    try {
+      return receive();
+    } catch (error) {
+      this.#reject(path, error);
+      return undefined;
+    }
+  }
+
+  #receiveEvent(compact: string): void {
+    this.#step({ type: 'event', signed: openEvent(compact, this.#keys, this.#expected) });
+  }
+
+  /** Whether the checkpoint shows that its path is alive. */
+  #receiveCheckpoint(compact: string): boolean {
+    const at = this.#instant();
+    const checkpoint = openCheckpoint(compact, this.#keys, this.#expected);
+    this.#step({ type: 'checkpoint', checkpoint, at });
+    return Math.abs(at.wallMs - checkpoint.t) <= this.#limits.staleAfterMs;
+  }
+
+  #reject(path: string, error: unknown): void {
+    const { reason, message } = error instanceof TokenError ? error : new TokenError('TOKEN_MALFORMED', 'It could not be read');
+    this.#report({ type: 'rejected', path, reason, message });
+    if (reason !== 'SIGNING_KEY_UNKNOWN' || this.#monotonicNow() - this.#keysAtMs < keysMinAgeMs) return;
+    // The message itself is dropped: with the new keys, the record's checkpoint tells what is missing.
+    this.#keysWanted = true;
+    this.#step({ type: 'silence' });
+  }
+
+  /** Starts to ask the record for what is missing, unless that is going on. */
+  #work(): void {
+    if (this.#working !== undefined || this.#closing.signal.aborted || this.#nextRequest() === undefined) return;
+    this.#working = this.#catchUp().finally(() => {
+      this.#working = undefined;
+      this.#work();
+    });
+  }
+
+  #nextRequest(): FeedRequest | { readonly type: 'keys' } | undefined {
+    return this.#keysWanted ? { type: 'keys' } : nextRequest(this.#state);
+  }
+
+  async #catchUp(): Promise<void> {
+    let failures = 0;
+    if (this.#nextRequest()?.type === 'fill') await this.#pause(reorderGraceMs * (1 + this.#random()));
+    for (let request = this.#nextRequest(); request !== undefined; request = this.#nextRequest()) {
+      if (this.#closing.signal.aborted) return;
+      try {
+        await this.#ask(request);
+        if (sameRequest(request, this.#nextRequest())) throw new Error('The answer brought nothing new');
+        failures = 0;
+      } catch (error) {
+        if (this.#closing.signal.aborted) return;
+        this.#report({ type: 'request-failed', request: request.type, error });
+        await this.#pause(Math.min(maxPauseMs, minPauseMs * 2 ** failures++) * (0.5 + this.#random() / 2));
+      }
+    }
+  }
+
+  #ask(request: FeedRequest | { readonly type: 'keys' }): Promise<void> {
+    switch (request.type) {
+      case 'keys':
+        return this.#fetchKeys();
+      case 'snapshot':
+        return this.#fetchSnapshot();
+      case 'fill':
+        return this.#fill(request);
+      case 'confirm':
+        return this.#confirm(request);
+      default: {
+        const unreachable: never = request;
+        return unreachable;
+      }
+    }
+  }
+
+  async #fetchKeys(): Promise<void> {
+    this.#keys = importJwks(await this.#record.keys(this.#closing.signal));
+    this.#keysAtMs = this.#monotonicNow();
+    this.#keysWanted = false;
+  }
+
+  async #fetchSnapshot(): Promise<void> {
+    await this.#pause(this.#snapshotAtMs + snapshotDistanceMs * (1 + this.#random()) - this.#monotonicNow());
+    this.#snapshotAtMs = this.#monotonicNow();
+    const snapshot = await this.#record.snapshot(this.#closing.signal);
+    const { head, entries } = this.#open(() => openSnapshot(snapshot, this.#keys, this.#expected));
+    this.#step({ type: 'snapshot', head }, entries);
+  }
+
+  async #fill(from: LogPosition): Promise<void> {
+    const list = () => this.#record.listEvents({ epoch: from.epoch, n: from.n }, this.#closing.signal);
+    try {
+      const { events } = await list();
+      for (const [index, compact] of events.entries()) {
+        if (index % eventsPerTurn === eventsPerTurn - 1) await turn();
+        this.#open(() => this.#receiveEvent(compact));
+      }
+    } catch (error) {
+      if (!(error instanceof PositionGoneError)) throw error;
+      this.#step({ type: 'gone' });
+    }
+  }
+
+  async #confirm(asked: Extract<FeedRequest, { type: 'confirm' }>): Promise<void> {
+    const nonce = this.#newId();
+    const monotonicMs = this.#monotonicNow();
+    const compact = await this.#record.checkpoint(nonce, this.#closing.signal);
+    const checkpoint = this.#open(() => openCheckpoint(compact, this.#keys, this.#expected));
+    if (checkpoint.nonce !== nonce) throw new Error('The checkpoint does not carry the nonce that it was asked for with');
+    this.#step({ type: 'checkpoint', checkpoint, at: { wallMs: this.#now(), monotonicMs }, asked });
+  }
+
+  /** An answer of the record is verified like everything else. */
+  #open<Result>(open: () => Result): Result {
+    try {
+      return open();
+    } catch (error) {
+      this.#reject('record', error);
+      throw error;
+    }
+  }
+
+  async #pause(ms: number): Promise<void> {
+    if (ms > 0) await delay(ms, undefined, { signal: this.#closing.signal }).catch(() => {});
+  }
+
+  async *#statuses(): AsyncGenerator<FeedStatus> {
+    const { signal } = this.#closing;
+    const backlog: FeedStatus[] = [];
+    let wake = Promise.withResolvers<void>();
+    const reporter = (status: FeedStatus) => {
+      backlog.push(status);
+      if (backlog.length > statusBacklog) backlog.shift();
+      wake.resolve();
+    };
+    const onClose = () => wake.resolve();
+    this.#reporters.add(reporter);
+    signal.addEventListener('abort', onClose);
+    try {
+      while (true) {
+        const next = backlog.shift();
+        if (next !== undefined) yield next;
+        else if (signal.aborted) return;
+        else {
+          await wake.promise;
+          wake = Promise.withResolvers();
+        }
+      }
+    } finally {
+      this.#reporters.delete(reporter);
+      signal.removeEventListener('abort', onClose);
+    }
+  }
+}
+
+type AnyRequest = FeedRequest | { readonly type: 'keys' };
+
+function sameRequest(a: AnyRequest, b: AnyRequest | undefined): boolean {
+  return b !== undefined && JSON.stringify(a) === JSON.stringify(b);
+}

@@ -1,0 +1,212 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { type ClientDuplexStream, type ClientUnaryCall, type ServiceError, status } from '@grpc/grpc-js';
+import type { RevocationFeedClient, SyncRequest, SyncResponse, VerifierReport } from '@tokenmesh/proto';
+import type { Jwk } from '@tokenmesh/token';
+import { type FeedRecord, type FeedTransport, type FeedTransportHandlers, type LogPosition, PositionGoneError } from './feed-ports.ts';
+
+/**
+ * The record, asked over `tokenmesh.v1.RevocationFeed`. Every question has a deadline (10 s, a snapshot 60 s) besides the caller's signal.
+ *
+ * `listEvents` rejects with {@link PositionGoneError} on OUT_OF_RANGE (compacted) and FAILED_PRECONDITION (another epoch); everything else
+ * rejects with the `ServiceError`.
+ */
+export function grpcRecord(client: RevocationFeedClient): FeedRecord {
+  return {
+    async keys(signal) {
+      const { keys } = await unary<{ keys: readonly Jwk[] }>(signal, (callback) => client.GetFeedKeys({}, callOptions(), callback));
+      return keys;
+    },
+    snapshot: (signal) => readSnapshot(client, signal),
+    async listEvents({ epoch, n }, signal) {
+      try {
+        return await unary<{ events: readonly string[]; head: number }>(signal, (callback) =>
+          client.ListEvents({ epoch, from: n, limit: 0 }, callOptions(), callback),
+        );
+      } catch (error) {
+        throw isGone(error) ? new PositionGoneError(`Events from ${n} of epoch ${epoch} are not served`, { cause: error }) : error;
+      }
+    },
+    async checkpoint(nonce, signal) {
+      const answer = await unary<{ checkpoint: string }>(signal, (callback) => client.Checkpoint({ nonce }, callOptions(), callback));
+      return answer.checkpoint;
+    },
+  };
+}
+
+export interface GrpcTransportOptions {
+  /** A stream on which nothing came for this long is opened anew; default 5 000 ms. Checkpoints come every second. */
+  readonly silenceMs?: number;
+  /** 0 to 1, for jitter. */
+  readonly random?: () => number;
+}
+
+export interface GrpcTransport extends FeedTransport {
+  /**
+   * Tells token-exchange what this verifier knows: on the stream that is open, else on one that lives for this report only. Best effort: a
+   * report that is lost is replaced by the next one. Never throws.
+   */
+  report(report: VerifierReport): void;
+}
+
+/**
+ * Events and checkpoints over the bidirectional stream `RevocationFeed/Sync`.
+ *
+ * A stream that ends is opened again after 100 ms to 2 s with jitter. How soon a broken connection is noticed and restored is the channel's
+ * business: create the client with `grpc.max_reconnect_backoff_ms` of at most 2 000, for the default is two minutes.
+ */
+export function grpcTransport(client: RevocationFeedClient, options: GrpcTransportOptions = {}): GrpcTransport {
+  const open = new Set<SyncLoop>();
+  return {
+    name: 'grpc',
+    subscribe(position, handlers) {
+      const loop = new SyncLoop(client, position, handlers, options);
+      open.add(loop);
+      return {
+        close: () => {
+          open.delete(loop);
+          return loop.close();
+        },
+      };
+    },
+    report(report) {
+      for (const loop of open) if (loop.send({ report })) return;
+      const stream = client.Sync({ deadline: Date.now() + reportTimeoutMs });
+      stream.on('error', () => {});
+      stream.resume();
+      stream.write({ report });
+      stream.end();
+    },
+  };
+}
+
+const requestTimeoutMs = 10_000;
+const snapshotTimeoutMs = 60_000;
+const reportTimeoutMs = 5_000;
+const minPauseMs = 100;
+const maxPauseMs = 2_000;
+
+type SyncStream = ClientDuplexStream<SyncRequest, SyncResponse>;
+
+class SyncLoop {
+  readonly #client: RevocationFeedClient;
+  readonly #position: () => LogPosition;
+  readonly #handlers: FeedTransportHandlers;
+  readonly #silenceMs: number;
+  readonly #random: () => number;
+  readonly #closing = new AbortController();
+  readonly #running: Promise<void>;
+  #stream: SyncStream | undefined;
+  #failures = 0;
+
+  constructor(client: RevocationFeedClient, position: () => LogPosition, handlers: FeedTransportHandlers, options: GrpcTransportOptions) {
+    this.#client = client;
+    this.#position = position;
+    this.#handlers = handlers;
+    this.#silenceMs = options.silenceMs ?? 5_000;
+    this.#random = options.random ?? Math.random;
+    this.#running = this.#run();
+  }
+
+  /** Whether there was a stream to send it on. */
+  send(request: SyncRequest): boolean {
+    return this.#stream?.writable === true && this.#stream.write(request) !== undefined;
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    this.#stream?.cancel();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#closing;
+    // The subscriber gets its subscription before the first call of a handler.
+    await Promise.resolve();
+    while (!signal.aborted) {
+      const error = await this.#stay();
+      if (signal.aborted) return;
+      this.#handlers.onDown(error);
+      const pauseMs = Math.min(maxPauseMs, minPauseMs * 2 ** this.#failures++) * (0.5 + this.#random() / 2);
+      await delay(pauseMs, undefined, { signal }).catch(() => {});
+    }
+  }
+
+  /** Opens the stream and resolves when it has ended, with the reason. */
+  #stay(): Promise<unknown> {
+    const { epoch, n } = this.#position();
+    const stream = this.#client.Sync();
+    this.#stream = stream;
+    return new Promise((resolve) => {
+      const silence = setTimeout(() => {
+        resolve(new Error(`Nothing came on the stream for ${this.#silenceMs} ms`));
+        stream.cancel();
+      }, this.#silenceMs);
+      const end = (error?: unknown) => {
+        clearTimeout(silence);
+        if (this.#stream === stream) this.#stream = undefined;
+        resolve(error);
+      };
+      stream.on('metadata', () => this.#whileOpen(() => this.#handlers.onUp()));
+      stream.on('data', (response: SyncResponse) => {
+        silence.refresh();
+        this.#failures = 0;
+        this.#whileOpen(() => this.#receive(response));
+      });
+      stream.on('error', end);
+      stream.on('end', () => end());
+      stream.write({ start: { epoch, from: n + 1 } });
+    });
+  }
+
+  #whileOpen(call: () => void): void {
+    if (!this.#closing.signal.aborted) call();
+  }
+
+  #receive({ event, checkpoint }: SyncResponse): void {
+    if (event !== undefined) this.#handlers.onEvent(event);
+    else if (checkpoint !== undefined) this.#handlers.onCheckpoint(checkpoint);
+  }
+}
+
+function callOptions(): { deadline: number } {
+  return { deadline: Date.now() + requestTimeoutMs };
+}
+
+function unary<Response>(
+  signal: AbortSignal | undefined,
+  start: (callback: (error: ServiceError | null, response?: Response) => void) => ClientUnaryCall,
+): Promise<Response> {
+  return new Promise((resolve, reject) => {
+    signal?.throwIfAborted();
+    const cancel = () => call.cancel();
+    const call = start((error, response) => {
+      signal?.removeEventListener('abort', cancel);
+      if (error === null && response !== undefined) resolve(response);
+      else reject(error);
+    });
+    signal?.addEventListener('abort', cancel, { once: true });
+  });
+}
+
+async function readSnapshot(client: RevocationFeedClient, signal?: AbortSignal): Promise<{ head: string; chunks: Uint8Array[] }> {
+  signal?.throwIfAborted();
+  const stream = client.GetSnapshot({}, { deadline: Date.now() + snapshotTimeoutMs });
+  const cancel = () => stream.cancel();
+  signal?.addEventListener('abort', cancel, { once: true });
+  try {
+    let head = '';
+    const chunks: Uint8Array[] = [];
+    for await (const part of stream) {
+      if (part.head !== undefined) head = part.head;
+      else if (part.chunk !== undefined) chunks.push(part.chunk);
+    }
+    return { head, chunks };
+  } finally {
+    signal?.removeEventListener('abort', cancel);
+  }
+}
+
+function isGone(error: unknown): boolean {
+  const { code } = error as Partial<ServiceError>;
+  return code === status.OUT_OF_RANGE || code === status.FAILED_PRECONDITION;
+}
