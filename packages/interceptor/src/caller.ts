@@ -1,0 +1,97 @@
+import type { Metadata } from '@grpc/grpc-js';
+import type { BindingEvidence } from '@tokenmesh/proto';
+import { actorChain, TokenError, type VerifiedToken } from '@tokenmesh/token';
+
+/** Who is calling, as verified: what a handler may base decisions on. */
+export interface Caller {
+  /** The subject: the workload itself, or whom it acts for. */
+  readonly sub: string;
+  /** The workload that obtained the token and made this call (RFC 8693 section 4.3). */
+  readonly clientId: string;
+  readonly scope: readonly string[];
+  /** Identities that act for `sub`, the current actor first; empty when the subject calls by itself. For display and audit: RFC 8693 section 4.1. */
+  readonly act: readonly string[];
+  /** Names the token in logs. */
+  readonly jti: string;
+  /** Seconds since epoch. */
+  readonly exp: number;
+  /** The call chain that this call belongs to; the same on every hop. */
+  readonly txn: string;
+  /** True when the call was admitted although revocations could not be checked lately. */
+  readonly stale: boolean;
+}
+
+/** A token as it is presented to token-exchange when a service acts for its caller. */
+export interface SubjectToken {
+  readonly compact: string;
+  readonly jti: string;
+  readonly expMs: number;
+  readonly binding: BindingEvidence | undefined;
+}
+
+// The compact token is kept beside the caller, not in it: a handler that logs its caller logs no credential.
+const subjectTokens = new WeakMap<Caller, SubjectToken>();
+const callers = new WeakMap<Metadata, Caller>();
+
+/** The part of grpc-js's server calls that names the call: all four kinds of call have it. */
+interface ServerCall {
+  readonly metadata: Metadata;
+}
+
+/**
+ * The verified caller of a call, in a handler.
+ *
+ * @throws {TokenError} CREDENTIAL_MISSING when the method is public and the call came without a credential; see `findCaller`.
+ */
+export function callerOf(call: ServerCall): Caller {
+  const caller = findCaller(call);
+  if (!caller) throw new TokenError('CREDENTIAL_MISSING', 'the call has no verified caller');
+  return caller;
+}
+
+/** The verified caller of a call, or `undefined` when the method is public and the call came without a credential. */
+export function findCaller(call: ServerCall): Caller | undefined {
+  return callers.get(call.metadata);
+}
+
+/** Remembers the caller for the handler that gets this metadata object. */
+export function keepCaller(metadata: Metadata, caller: Caller): void {
+  callers.set(metadata, caller);
+}
+
+/** The caller that a verified token speaks of; `compact` is kept aside for calls on its behalf. */
+export function createCaller(token: VerifiedToken, compact: string): Caller {
+  const { claims, scope } = token;
+  const caller: Caller = Object.freeze({
+    sub: claims.sub,
+    clientId: claims.client_id,
+    scope,
+    act: actorChain(claims),
+    jti: claims.jti,
+    exp: claims.exp,
+    txn: claims.txn,
+    stale: false,
+  });
+  const { cnf } = claims;
+  const binding = cnf && { x5t_s256: cnf['x5t#S256'] ?? '', jkt: cnf.jkt ?? '' };
+  subjectTokens.set(caller, { compact, jti: claims.jti, expMs: claims.exp * 1000, binding });
+  return caller;
+}
+
+/** The same caller, marked as admitted without a fresh look at revocations. */
+export function markStale(caller: Caller): Caller {
+  const stale: Caller = Object.freeze({ ...caller, stale: true });
+  subjectTokens.set(stale, subjectTokenOf(caller));
+  return stale;
+}
+
+/**
+ * The token that a caller presented.
+ *
+ * @throws {TypeError} When the object did not come from `callerOf`: nobody can act for a caller that was not verified here.
+ */
+export function subjectTokenOf(caller: Caller): SubjectToken {
+  const token = subjectTokens.get(caller);
+  if (!token) throw new TypeError('onBehalfOf takes the caller that callerOf(call) returned');
+  return token;
+}

@@ -1,0 +1,95 @@
+import { importJwks, type Jwk, type KeySet, TokenError, type VerificationKey } from '@tokenmesh/token';
+
+/** One answer of the issuer: its keys, and for how long nobody needs to ask again. */
+export interface FetchedKeys {
+  readonly keys: readonly Jwk[];
+  readonly maxAgeSeconds: number;
+}
+
+/** A key set that is kept up to date in the background. */
+export interface RemoteKeySet extends KeySet {
+  /** Resolves once keys are in; keeps trying until then. */
+  ready(): Promise<void>;
+  /** Ids of the keys that tokens can be verified with now. */
+  kids(): readonly string[];
+  close(): void;
+}
+
+/**
+ * The issuer's keys, bounded in staleness and polite.
+ *
+ * A known key answers at once and goes on doing so while the issuer cannot be reached, up to `maxStaleMs` after the last good answer. An
+ * unknown one causes at most one fetch a second, shared by all who wait for it. A failed fetch never turns a known key into an unknown
+ * one. `find` rejects with KEYS_UNAVAILABLE when there are no keys, or only ones that are too old.
+ *
+ * @param options.fetch Asks the issuer, over a channel that proves who it is; rejects when it cannot be asked.
+ * @param options.maxStaleMs Default 24 h.
+ */
+export function createRemoteKeySet(options: {
+  readonly fetch: () => Promise<FetchedKeys>;
+  readonly maxStaleMs?: number;
+  readonly now?: () => number;
+  readonly random?: () => number;
+}): RemoteKeySet {
+  const { fetch, maxStaleMs = 24 * 3600_000, now = Date.now, random = Math.random } = options;
+  let keys: ReadonlyMap<string, VerificationKey> = new Map();
+  let fetchedAtMs = Number.NEGATIVE_INFINITY;
+  let askedAtMs = Number.NEGATIVE_INFINITY;
+  let failures = 0;
+  let inFlight: Promise<void> | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  let closed = false;
+  const loaded = Promise.withResolvers<void>();
+
+  function refresh(): Promise<void> {
+    inFlight ??= load().finally(() => {
+      inFlight = undefined;
+    });
+    return inFlight;
+  }
+
+  async function load(): Promise<void> {
+    askedAtMs = now();
+    try {
+      const answer = await fetch();
+      keys = importJwks(answer.keys);
+      fetchedAtMs = now();
+      failures = 0;
+      loaded.resolve();
+      schedule(answer.maxAgeSeconds * 500);
+    } catch {
+      failures++;
+      schedule(Math.min(30_000, 250 * 2 ** failures));
+    }
+  }
+
+  function schedule(delayMs: number): void {
+    clearTimeout(timer);
+    if (closed) return;
+    timer = setTimeout(refresh, delayMs * (0.9 + 0.2 * random())).unref();
+  }
+
+  function usable(): boolean {
+    return now() - fetchedAtMs <= maxStaleMs;
+  }
+
+  async function findUnknown(kid: string): Promise<VerificationKey | undefined> {
+    if (inFlight || now() - askedAtMs >= 1000) await refresh();
+    if (!usable()) throw new TokenError('KEYS_UNAVAILABLE', 'the issuer has not been reached for its keys');
+    return keys.get(kid);
+  }
+
+  void refresh();
+  return {
+    find(kid) {
+      const key = usable() ? keys.get(kid) : undefined;
+      return key ?? findUnknown(kid);
+    },
+    ready: () => loaded.promise,
+    kids: () => [...keys.keys()],
+    close() {
+      closed = true;
+      clearTimeout(timer);
+    },
+  };
+}

@@ -1,0 +1,72 @@
+import { type PackageDefinition, tokenmeshPackage } from '@tokenmesh/proto';
+import { shopPackage } from '@tokenmesh/proto/shop';
+import { describe, expect, it } from 'vitest';
+import { isExempt, readRules } from './rules.ts';
+
+/** A package with one method whose option is exactly what is given. */
+function packageWith(access: unknown): PackageDefinition {
+  const original = shopPackage['shop.v1.Gateway'];
+  if (!original || 'format' in original) throw new Error('shop.v1.Gateway is a service');
+  const { PlaceOrder } = original;
+  const options = access === undefined ? {} : { '(tokenmesh.v1.access)': access };
+  return { 'shop.v1.Gateway': { PlaceOrder: { ...PlaceOrder, options } } } as unknown as PackageDefinition;
+}
+
+describe('readRules', () => {
+  it('reads the rule of every method from the proto options', () => {
+    const rules = readRules([shopPackage, tokenmeshPackage]);
+    expect(rules.get('/shop.v1.Payments/Charge')).toEqual({
+      method: '/shop.v1.Payments/Charge',
+      scopes: ['payments.charge'],
+      anyScope: [],
+      public: false,
+      callers: [],
+      maxActDepth: undefined,
+      requireBinding: false,
+      class: 'standard',
+      maxStaleMs: undefined,
+    });
+    expect(rules.get('/shop.v1.Payments/Refund')?.class).toBe('critical');
+    expect(rules.get('/tokenmesh.v1.TokenExchange/GetJwks')?.public).toBe(true);
+    expect(rules.size).toBe(25);
+  });
+
+  it('keeps several values and a single one alike', () => {
+    expect(
+      readRules([packageWith({ scopes: ['a', 'b'], callers: 'spiffe://x/y', max_act_depth: 0, max_stale_ms: 250 })])
+        .values()
+        .next().value,
+    ).toMatchObject({
+      scopes: ['a', 'b'],
+      callers: ['spiffe://x/y'],
+      maxActDepth: 0,
+      maxStaleMs: 250,
+    });
+  });
+
+  it('refuses to start when a method has no rule, and names the method and the mend', () => {
+    expect(() => readRules([packageWith(undefined)])).toThrow(/\/shop\.v1\.Gateway\/PlaceOrder has no access rule; write `option/);
+  });
+
+  it.each([
+    ['an empty rule', {}, /opens nothing/],
+    ['a rule that only narrows', { max_act_depth: 1, class: 'METHOD_CLASS_CRITICAL' }, /opens nothing/],
+    ['public: false alone', { public: false }, /opens nothing/],
+    ['an unknown member', { scopes: 'a', scope: 'b' }, /no member scope/],
+    ['an empty scope', { scopes: '' }, /non-empty text/],
+    ['a number as scope', { scopes: 3 }, /non-empty text/],
+    ['an unknown class', { scopes: 'a', class: 'CRITICAL' }, /METHOD_CLASS_STANDARD or METHOD_CLASS_CRITICAL/],
+    ['a negative age', { scopes: 'a', max_stale_ms: -1 }, /whole number/],
+    ['text as a flag', { public: 'yes' }, /true or false/],
+  ])('refuses to start on %s', (_, access, message) => {
+    expect(() => readRules([packageWith(access)])).toThrow(message);
+  });
+
+  it('T-37: exempts the health service and nothing that looks like it', () => {
+    expect(isExempt('/grpc.health.v1.Health/Check')).toBe(true);
+    expect(isExempt('/grpc.health.v1.Health/Watch')).toBe(true);
+    expect(isExempt('/grpc.health.v1.HealthX/Check')).toBe(false);
+    expect(isExempt('/x.grpc.health.v1.Health/Check')).toBe(false);
+    expect(isExempt('/grpc.reflection.v1.ServerReflection/ServerReflectionInfo')).toBe(false);
+  });
+});

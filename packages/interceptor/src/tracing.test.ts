@@ -1,0 +1,173 @@
+import { credentials, Server, ServerCredentials, status } from '@grpc/grpc-js';
+import { context, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
+import { NodeSDK } from '@opentelemetry/sdk-node';
+import { InMemorySpanExporter, type ReadableSpan, SimpleSpanProcessor } from '@opentelemetry/sdk-trace';
+import { type OrdersHandlers, type PaymentsHandlers, shop, shopPackage } from '@tokenmesh/proto/shop';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { bearerInterceptor } from './client-interceptor.ts';
+import { type ServerInterceptors, serverInterceptors } from './server-interceptor.ts';
+import { createTestIssuer, type TestIssuer } from './test-issuer.ts';
+import { tracingClientInterceptor } from './tracing.ts';
+
+const exporter = new InMemorySpanExporter();
+const sdk = new NodeSDK({ spanProcessors: [new SimpleSpanProcessor({ exporter })], metricReaders: [], logRecordProcessors: [] });
+
+let issuer: TestIssuer;
+let guard: ServerInterceptors;
+let server: Server;
+let orders: InstanceType<typeof shop.Orders>;
+let payments: InstanceType<typeof shop.Payments>;
+let inHandler: (Span | undefined)[];
+let token: string;
+let keepOpen: boolean;
+
+beforeAll(() => sdk.start());
+afterAll(() => sdk.shutdown());
+
+beforeEach(async () => {
+  exporter.reset();
+  inHandler = [];
+  keepOpen = false;
+  issuer = createTestIssuer();
+  token = issuer.token({ scope: 'orders.read orders.write payments.watch' });
+  guard = serverInterceptors({
+    packages: [shopPackage],
+    audience: 'spiffe://shop.test/orders',
+    issuer: issuer.issuer,
+    keys: issuer.keys,
+    revocation: issuer.revocation,
+    now: issuer.now,
+  });
+  const note = () => inHandler.push(trace.getActiveSpan());
+  const ordersHandlers: OrdersHandlers = {
+    Create(_, callback) {
+      note();
+      callback(null, {});
+    },
+    Get: (_, callback) => callback({ code: status.INTERNAL, details: 'broken' }),
+    Upload(call, callback) {
+      note();
+      call.on('end', () => callback(null, {})).resume();
+    },
+    Track(call) {
+      note();
+      call.on('end', () => call.end()).resume();
+    },
+  };
+  const paymentsHandlers: PaymentsHandlers = {
+    Charge: (_, callback) => callback(null, {}),
+    Refund: (_, callback) => callback(null, {}),
+    WatchCharges(call) {
+      note();
+      if (!keepOpen) call.end();
+    },
+  };
+  server = new Server({ interceptors: guard.interceptors });
+  server.addService(shop.Orders.service, ordersHandlers);
+  server.addService(shop.Payments.service, paymentsHandlers);
+  const port = await new Promise<number>((resolve, reject) => {
+    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) => (error ? reject(error) : resolve(bound)));
+  });
+  const get = () => ({ compact: token, tokenType: 'Bearer', expMs: 9e15 });
+  const interceptors = [tracingClientInterceptor(), bearerInterceptor('spiffe://shop.test/orders', { get, drop: () => {} })];
+  orders = new shop.Orders(`127.0.0.1:${port}`, credentials.createInsecure(), { interceptors });
+  payments = new shop.Payments(`127.0.0.1:${port}`, credentials.createInsecure(), { interceptors });
+});
+
+afterEach(() => {
+  guard.close();
+  orders.close();
+  payments.close();
+  server.forceShutdown();
+});
+
+const kinds: Record<string, () => Promise<void>> = {
+  '/Orders/Create': () => new Promise((resolve) => orders.create({}, () => resolve())),
+  '/Orders/Upload': () =>
+    new Promise((resolve) => {
+      const call = orders.upload(() => resolve());
+      call.on('error', () => {});
+      call.end();
+    }),
+  '/Orders/Track': () =>
+    new Promise((resolve) => {
+      const call = orders.track();
+      call.on('error', () => {});
+      call.on('close', resolve).resume().end();
+    }),
+  '/Payments/WatchCharges': () =>
+    new Promise((resolve) => {
+      const call = payments.watchCharges({});
+      call.on('error', () => {});
+      call.on('close', resolve).resume();
+    }),
+};
+
+/** The spans of one call once both sides have ended theirs. */
+async function spans(count = 2) {
+  while (exporter.getFinishedSpans().length < count) await new Promise((resolve) => setImmediate(resolve));
+  const finished = exporter.getFinishedSpans();
+  const byKind = (kind: SpanKind) => finished.find((span) => span.kind === kind) as ReadableSpan;
+  return { client: byKind(SpanKind.CLIENT), server: byKind(SpanKind.SERVER) };
+}
+
+describe.each(Object.keys(kinds))('a call of %s', (method) => {
+  const call = kinds[method] as () => Promise<void>;
+
+  it('is one trace: the caller, a client span, a server span, and the handler inside it', async () => {
+    const caller = trace.getTracer('test').startSpan('caller');
+    await context.with(trace.setSpan(context.active(), caller), call);
+    const { client, server } = await spans();
+    expect(client.parentSpanContext?.spanId).toBe(caller.spanContext().spanId);
+    expect(server.parentSpanContext?.spanId).toBe(client.spanContext().spanId);
+    expect(inHandler.map((span) => span?.spanContext().spanId)).toEqual([server.spanContext().spanId]);
+    for (const span of [client, server]) {
+      expect(span.name).toBe(`shop.v1.${method.slice(1)}`);
+      expect(span.attributes).toMatchObject({ 'rpc.system.name': 'grpc', 'rpc.method': span.name, 'rpc.status_code': 'OK' });
+    }
+    expect(server.attributes).toMatchObject({ 'tokenmesh.decision': 'allow' });
+  });
+
+  it('has a server span with the reason when it is refused, which is no error of the server', async () => {
+    token = issuer.token({ scope: 'orders.none' });
+    await call();
+    const { client, server } = await spans();
+    expect(server.attributes).toMatchObject({
+      'rpc.status_code': 'PERMISSION_DENIED',
+      'tokenmesh.decision': 'refuse',
+      'tokenmesh.reason': 'SCOPE_INSUFFICIENT',
+    });
+    expect(server.status.code).toBe(SpanStatusCode.UNSET);
+    expect(client.status.code).toBe(SpanStatusCode.ERROR);
+    expect(inHandler).toEqual([]);
+  });
+});
+
+describe('spans', () => {
+  it('are errors on both sides when the server failed', async () => {
+    await new Promise((resolve) => orders.get({}, resolve));
+    const { client, server } = await spans();
+    for (const span of [client, server]) {
+      expect(span.status.code).toBe(SpanStatusCode.ERROR);
+      expect(span.attributes).toMatchObject({ 'error.type': 'INTERNAL', 'rpc.status_code': 'INTERNAL' });
+    }
+  });
+
+  it('of a call that the caller cancels end CANCELLED on both sides', async () => {
+    keepOpen = true;
+    const call = payments.watchCharges({});
+    call.on('error', () => {});
+    while (inHandler.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    call.cancel();
+    const { client, server } = await spans();
+    expect(client.attributes['rpc.status_code']).toBe('CANCELLED');
+    expect(server.attributes['rpc.status_code']).toBe('CANCELLED');
+  });
+
+  it('hold no byte of the token', async () => {
+    await (kinds['/Orders/Create'] as () => Promise<void>)();
+    await spans();
+    const exported = JSON.stringify(exporter.getFinishedSpans().map((span) => [span.name, span.attributes, span.events, span.status]));
+    for (const part of token.split('.')) expect(exported).not.toContain(part);
+  });
+});

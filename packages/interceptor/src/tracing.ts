@@ -1,0 +1,106 @@
+import { InterceptingCall, type Interceptor, type Metadata, ServerInterceptingCall, type ServerInterceptor, status } from '@grpc/grpc-js';
+import {
+  type Attributes,
+  context,
+  propagation,
+  ROOT_CONTEXT,
+  type Span,
+  SpanKind,
+  SpanStatusCode,
+  type TextMapGetter,
+  type TextMapSetter,
+  trace,
+} from '@opentelemetry/api';
+
+const tracer = trace.getTracer('@tokenmesh/interceptor');
+
+/** A span for every outgoing call, and its context in the call's metadata. Outermost: what inner interceptors do happens inside the span. */
+export function tracingClientInterceptor(): Interceptor {
+  return (options, nextCall) => {
+    const { path } = options.method_definition;
+    const span = tracer.startSpan(path.slice(1), { kind: SpanKind.CLIENT, attributes: rpcAttributes(path) });
+    const active = trace.setSpan(context.active(), span);
+    const call = context.with(active, () => nextCall(options));
+    return new InterceptingCall(call, {
+      start(metadata, _listener, next) {
+        propagation.inject(active, metadata, metadataSetter);
+        next(metadata, {
+          onReceiveStatus(result, nextStatus) {
+            endSpan(span, result, result.code !== status.OK);
+            nextStatus(result);
+          },
+        });
+      },
+    });
+  };
+}
+
+// RPC semantic conventions: of a server span only these are errors; refusals and the like are the caller's
+const serverErrors = new Set<status>([
+  status.UNKNOWN,
+  status.DEADLINE_EXCEEDED,
+  status.UNIMPLEMENTED,
+  status.INTERNAL,
+  status.UNAVAILABLE,
+  status.DATA_LOSS,
+]);
+
+/**
+ * A span for every incoming call, refused ones included, as a child of the caller's. Handlers of all four kinds of call run with it active,
+ * so that what they call belongs to the same trace.
+ */
+export function tracingServerInterceptor(): ServerInterceptor {
+  return (definition, nextCall) => {
+    const { path } = definition;
+    let span: Span | undefined;
+    let active = ROOT_CONTEXT;
+    return new ServerInterceptingCall(nextCall, {
+      start(next) {
+        next({
+          onReceiveMetadata(metadata, nextMetadata) {
+            const parent = propagation.extract(ROOT_CONTEXT, metadata, metadataGetter);
+            span = tracer.startSpan(path.slice(1), { kind: SpanKind.SERVER, attributes: rpcAttributes(path) }, parent);
+            active = trace.setSpan(parent, span);
+            context.with(active, () => nextMetadata(metadata));
+          },
+          // grpc-js starts the handler from any of the three, outside the context of the others
+          onReceiveMessage(message, nextMessage) {
+            context.with(active, () => nextMessage(message));
+          },
+          onReceiveHalfClose(nextHalfClose) {
+            context.with(active, () => nextHalfClose());
+          },
+          onCancel() {
+            if (span) endSpan(span, { code: status.CANCELLED }, false);
+          },
+        });
+      },
+      sendStatus(result, next) {
+        if (span) endSpan(span, result, serverErrors.has(result.code ?? status.UNKNOWN));
+        span = undefined;
+        next(result);
+      },
+    });
+  };
+}
+
+function rpcAttributes(path: string): Attributes {
+  return { 'rpc.system.name': 'grpc', 'rpc.method': path.slice(1) };
+}
+
+function endSpan(span: Span, result: { readonly code?: status | null; readonly details?: string | null }, isError: boolean): void {
+  const name = status[result.code ?? status.UNKNOWN] ?? String(result.code);
+  span.setAttribute('rpc.status_code', name);
+  if (isError) {
+    span.setAttribute('error.type', name);
+    span.setStatus({ code: SpanStatusCode.ERROR, ...(result.details && { message: result.details }) });
+  }
+  span.end();
+}
+
+const metadataSetter: TextMapSetter<Metadata> = { set: (metadata, key, value) => metadata.set(key, value) };
+
+const metadataGetter: TextMapGetter<Metadata> = {
+  keys: (metadata) => Object.keys(metadata.getMap()),
+  get: (metadata, key) => metadata.get(key).map(String),
+};
