@@ -1,0 +1,137 @@
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { setLogger } from '@grpc/grpc-js';
+import { createRevocationStream, natsPublisher } from '@tokenmesh/revocation/nats';
+import { exportJwk, importSigningKey, type Jwk } from '@tokenmesh/token';
+import pino, { type Logger } from 'pino';
+import { type Config, loadConfig } from './config.ts';
+import { ConfigError } from './config-problem.ts';
+import { createCourier } from './courier.ts';
+import { createProblemLog } from './event-log.ts';
+import { KeyEncryptionError, readKeyEncryption } from './key-encryption.ts';
+import { KeyRingError } from './keys.ts';
+import { startTokenExchange } from './server.ts';
+import { openSqliteStore, StoreInUseError } from './sqlite.ts';
+import { startTelemetry } from './telemetry.ts';
+
+const usage = `Usage: token-exchange [command] [--config tokenmesh.yaml]
+
+Commands:
+  (none)        serve until SIGTERM or SIGINT
+  check         say what is wrong with the configuration, exit 1 if anything is
+  jwks FILE     write the public half of a private key (PKCS#8 PEM) as the JWK set that registers its workload
+  nats-stream   create the JetStream stream that carries revocations, or bring it to its configuration
+
+Options:
+  --config      the configuration; default tokenmesh.yaml
+  --help        this text
+
+Environment:
+  TOKENMESH_KEY_ENCRYPTION_KEY, TOKENMESH_KEY_ENCRYPTION_KEY_FILE   32 bytes in base64 that encrypt the signing keys at rest
+  OTEL_EXPORTER_OTLP_ENDPOINT                                       where traces go; unset: nowhere
+`;
+
+/** Commands with the number of files that they take. */
+const commands: ReadonlyMap<string, number> = new Map([
+  ['serve', 0],
+  ['check', 0],
+  ['jwks', 1],
+  ['nats-stream', 0],
+]);
+
+/** Errors whose text is written for the operator: no stack helps. */
+const operatorErrors = [ConfigError, KeyEncryptionError, KeyRingError, StoreInUseError];
+
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { config: { type: 'string', default: 'tokenmesh.yaml' }, help: { type: 'boolean', default: false } },
+  });
+  const [command = 'serve', ...files] = positionals;
+  if (values.help) return void process.stdout.write(usage);
+  if (!commands.has(command) || files.length !== commands.get(command)) throw new ConfigError([`unknown command or arguments\n\n${usage}`]);
+  if (command === 'jwks') return printJwks(String(files[0]));
+
+  const config = loadConfig(values.config);
+  if (command === 'check') return void process.stdout.write(`${values.config}: in order\n`);
+  if (command === 'nats-stream') return await createStream(config, values.config);
+  await serve(config);
+}
+
+function printJwks(file: string): void {
+  let jwk: Jwk;
+  try {
+    jwk = exportJwk(importSigningKey(readFileSync(file)));
+  } catch (error) {
+    throw new ConfigError([`${file}: ${(error as Error).message}`]); // file system and importSigningKey throw Errors only, without key bytes
+  }
+  process.stdout.write(`${JSON.stringify({ keys: [jwk] })}\n`);
+}
+
+async function createStream(config: Config, file: string): Promise<void> {
+  if (!config.nats) throw new ConfigError([`${file}:1:1: nats: missing, expected the servers of a NATS that is to carry revocations`]);
+  await createRevocationStream(config.nats);
+  process.stdout.write('the stream is there\n');
+}
+
+async function serve(config: Config): Promise<void> {
+  const log = pino({ base: { service: 'token-exchange' }, timestamp: pino.stdTimeFunctions.isoTime });
+  redactGrpcLog(log);
+  const stopping = stopSignal(log);
+  const telemetry = startTelemetry('token-exchange');
+  const encryption = readKeyEncryption(process.env, config.keys.encryptionKeyFile);
+  const store = await openSqliteStore(config.store.sqlite, { newId: () => randomBytes(16).toString('base64url') });
+  const publisher = config.nats && openCourier(config.nats, log);
+  try {
+    const server = await startTokenExchange({ config, store, encryption, log, ...(publisher && { publisher }) });
+    const { host } = config.listen;
+    log.info({ event: 'listening', host, port: server.port, issuer: config.issuer, audience: config.audience, pid: process.pid });
+    const signal = await stopping;
+    log.info({ event: 'stopping', signal });
+    await server.close();
+  } finally {
+    await publisher?.close();
+    await store.close();
+    await telemetry.close();
+  }
+  log.info({ event: 'stopped' });
+}
+
+function openCourier(options: NonNullable<Config['nats']>, log: Logger) {
+  const reportProblem = createProblemLog(log, Date.now);
+  const report = (problem: unknown) => reportProblem('courier.problem', problem);
+  return createCourier('nats', () => natsPublisher({ ...options, name: 'token-exchange', report }), report);
+}
+
+/** Resolves with the first SIGTERM or SIGINT; a second one ends the process at once. */
+function stopSignal(log: Logger): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    let stopping = false;
+    const onSignal = (signal: NodeJS.Signals) => {
+      if (stopping) {
+        log.warn({ event: 'ended_at_once', signal });
+        process.exit(signal === 'SIGINT' ? 130 : 143);
+      }
+      stopping = true;
+      resolve(signal);
+    };
+    process.on('SIGTERM', onSignal);
+    process.on('SIGINT', onSignal);
+  });
+}
+
+/** grpc-js writes header values that it cannot use, tokens among them, into its log: only that there was something is passed on. */
+function redactGrpcLog(log: Logger): void {
+  const redacted = () => log.warn({ event: 'grpc.message', detail: 'withheld: it may hold header values' });
+  setLogger({ error: redacted, info: redacted, debug: redacted });
+}
+
+try {
+  await main();
+} catch (error) {
+  const isForOperator =
+    operatorErrors.some((type) => error instanceof type) || (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS');
+  process.stderr.write(`${isForOperator ? (error as Error).message : ((error as Error).stack ?? String(error))}\n`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,117 @@
+import { intersectScope, type Reason, type ServiceTokenClaims } from '@tokenmesh/token';
+
+/** A permission of one workload to obtain tokens for one audience. */
+export interface Grant {
+  /** The workload that obtains tokens. */
+  readonly from: string;
+  /** The audience they are for. */
+  readonly to: string;
+  /** What the workload may ask for in its own name, and the most that it may ask for on behalf of others. */
+  readonly scopes: readonly string[];
+  /** Longest life of a token in seconds; absent: the configured life. */
+  readonly maxLifeSeconds?: number;
+  /** What the workload may ask for on behalf of a subject; `false`: nothing. */
+  readonly delegation: { readonly scopes: readonly string[] } | false;
+}
+
+/** What is asked for. */
+export interface PolicyRequest {
+  readonly audience: string;
+  /** Scope tokens asked for; empty: everything that is allowed. */
+  readonly scope: readonly string[];
+}
+
+/** The workload that asks: the actor of a delegated token, the subject of its own. */
+export interface RequestingWorkload {
+  readonly id: string;
+}
+
+/** The verdict, with the rule that gave it, for logs, audit and simulation. */
+export type Decision =
+  | { readonly allowed: true; readonly rule: string; readonly scope: readonly string[]; readonly maxLifeSeconds: number }
+  | { readonly allowed: false; readonly rule: string; readonly reason: Reason };
+
+export interface Policy {
+  /**
+   * Decides whether a workload gets a token, and how much of it. Pure; what no rule allows is refused.
+   *
+   * Scope is what was asked for ∩ what the grant allows (∩ what it allows for delegated subjects); nothing left of it is a refusal. A
+   * target that does not exist and one that is not granted give the same answer, so that nothing can be enumerated.
+   *
+   * @param subject Claims of the verified subject token; `undefined` when the workload asks for itself.
+   * @returns Refusals: TARGET_REFUSED, SCOPE_REFUSED, DELEGATION_NOT_ALLOWED, DELEGATION_TOO_DEEP, CLIENT_NOT_ALLOWED (`may_act` names somebody
+   *   else).
+   */
+  decide(request: PolicyRequest, subject: ServiceTokenClaims | undefined, actor: RequestingWorkload): Decision;
+  /** Audiences that a workload may obtain tokens for in its own name or for others, sorted. */
+  audiencesOf(workload: string): readonly string[];
+}
+
+export interface PolicyOptions {
+  readonly grants: readonly Grant[];
+  /** token-exchange's own identity: every registered workload may read revocations there. */
+  readonly ownAudience: string;
+  /** Life of a token in seconds where no grant says less. */
+  readonly lifeSeconds: number;
+  /** Longest chain of actors in a token that is issued; default 5. */
+  readonly maxActDepth?: number;
+}
+
+/** The scope of token-exchange's own audience that every registered workload has without a grant: no verifier can do without it. */
+const feedScope = 'revocation.read';
+
+/** Scopes that token-exchange has as an audience itself. */
+export const ownScopes: readonly string[] = ['admin.read', 'admin.revoke', feedScope];
+
+/** Compiles grants into a policy. At most one grant per pair of workload and audience: the configuration refuses a second one. */
+export function createPolicy(options: PolicyOptions): Policy {
+  const { ownAudience, lifeSeconds, maxActDepth = 5 } = options;
+  const grants = new Map(options.grants.map((grant) => [pair(grant.from, grant.to), grant]));
+
+  function decide(request: PolicyRequest, subject: ServiceTokenClaims | undefined, actor: RequestingWorkload): Decision {
+    const { audience, scope } = request;
+    const grant = grants.get(pair(actor.id, audience));
+    const isOwn = audience === ownAudience;
+    if (!grant && !isOwn) return refuse('TARGET_REFUSED', `no grant from ${actor.id} to this target`);
+
+    const rule = grant ? `grant from ${grant.from} to ${grant.to}` : `${feedScope} for every workload`;
+    let allowed = sorted([...(grant?.scopes ?? []), ...(isOwn ? [feedScope] : [])]);
+    if (subject) {
+      if (subject.may_act && subject.may_act.sub !== actor.id) return refuse('CLIENT_NOT_ALLOWED', 'may_act of the subject token');
+      if (depthOf(subject) + 1 > maxActDepth) return refuse('DELEGATION_TOO_DEEP', `at most ${maxActDepth} actors`);
+      if (!grant?.delegation) return refuse('DELEGATION_NOT_ALLOWED', rule);
+      allowed = intersectScope(sorted(grant.scopes), sorted(grant.delegation.scopes));
+    }
+
+    const granted = scope.length === 0 ? allowed : intersectScope(allowed, scope);
+    if (granted.length === 0) return refuse('SCOPE_REFUSED', rule);
+    return { allowed: true, rule, scope: granted, maxLifeSeconds: Math.min(lifeSeconds, grant?.maxLifeSeconds ?? lifeSeconds) };
+  }
+
+  return {
+    decide,
+    audiencesOf(workload) {
+      const granted = options.grants.filter((grant) => grant.from === workload).map((grant) => grant.to);
+      return sorted([...granted, ownAudience]);
+    },
+  };
+}
+
+function refuse(reason: Reason, rule: string): Decision {
+  return { allowed: false, rule, reason };
+}
+
+function sorted(texts: readonly string[]): readonly string[] {
+  return [...new Set(texts)].sort();
+}
+
+// a SPIFFE ID holds no space
+function pair(from: string, to: string): string {
+  return `${from} ${to}`;
+}
+
+function depthOf(claims: ServiceTokenClaims): number {
+  let depth = 0;
+  for (let actor = claims.act; actor; actor = actor.act) depth++;
+  return depth;
+}

@@ -1,0 +1,397 @@
+import { createHash } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { RevocationView } from '@tokenmesh/interceptor';
+import {
+  createRevocationSet,
+  type FeedPublisher,
+  signCheckpoint,
+  signEvent,
+  signSnapshot,
+  type Target,
+  type TargetKind,
+} from '@tokenmesh/revocation';
+import { TokenError } from '@tokenmesh/token';
+import type { KeyRing } from './keys.ts';
+import type { Head, Store, StoredEvent, StoreTransaction } from './store.ts';
+
+/** What is to be taken back. `exp` (seconds since epoch) is known for a single token only; otherwise the longest possible life counts. */
+export interface RevocationTarget {
+  readonly kind: TargetKind;
+  readonly value: string;
+  readonly exp?: number;
+}
+
+/** One request to revoke. */
+export interface Revocation {
+  /** 1 to 500, all or none. */
+  readonly targets: readonly RevocationTarget[];
+  /** Who asks, as verified. */
+  readonly requestedBy: string;
+  /** A repetition under the same id by the same identity answers as the first request did; absent: never a repetition. */
+  readonly requestId?: string;
+  /** For people; kept in the record, never broadcast. */
+  readonly note?: string;
+  /** Suspends this workload in the same transaction. */
+  readonly suspend?: string;
+}
+
+/** A revocation that is durable: no restart, failover or loss of the courier takes it back. */
+export interface Acknowledgement {
+  readonly n: number;
+  /** Milliseconds since epoch. */
+  readonly acknowledgedAtMs: number;
+  /** `sent`: the courier has it, or none is configured and the gRPC feed carries it. `pending`: handed to the courier again until it takes it. */
+  readonly broadcast: 'sent' | 'pending';
+}
+
+/** What listens to the log as it grows, the gRPC path of the feed. Must not throw. */
+export interface LogListener {
+  onEvent(event: StoredEvent): void;
+  onCheckpoint(compact: string): void;
+}
+
+/** The revocation log of this process: the only writer of events, and the source of checkpoints and snapshots. */
+export interface RevocationLog {
+  /**
+   * Makes a revocation durable, puts it into force here, and broadcasts it. Calls within 2 ms share one event, one signature and one commit.
+   *
+   * @throws {TokenError} REQUEST_INVALID when the request id was used for something else, or is longer than 256 characters.
+   * @throws {Error} When the record did not take it: nothing is revoked then.
+   */
+  append(revocation: Revocation): Promise<Acknowledgement>;
+  /** A signed checkpoint made now; `nonce` is repeated in it. */
+  checkpoint(nonce?: string): Promise<string>;
+  /** Every target in force at one position, signed. */
+  snapshot(): Promise<{ head: string; chunks: Uint8Array[] }>;
+  head(): Promise<Head>;
+  /** Contiguous events from `from` on: at most `limit`, and no more than one message should hold. */
+  events(from: number, limit: number): Promise<readonly StoredEvent[]>;
+  /** What this process knows of revocations: always everything, for it wrote them. */
+  readonly view: RevocationView;
+  /** Returns the way to stop. */
+  listen(listener: LogListener): () => void;
+  /** Stops the timers and waits for what was under way. Calls of `append` that were accepted are finished. */
+  close(): Promise<void>;
+}
+
+export interface RevocationLogOptions {
+  readonly store: Store;
+  readonly keys: KeyRing;
+  readonly issuer: string;
+  /** The trust domain. */
+  readonly mesh: string;
+  /** S: the age at which verifiers count their knowledge as stale. */
+  readonly staleAfterMs: number;
+  /** The longest life of a token in seconds: how long a revocation has to be remembered. */
+  readonly ceilingSeconds: number;
+  /** Carries events beside the gRPC feed; absent: the gRPC feed alone. */
+  readonly publisher?: FeedPublisher;
+  /** Told of what goes wrong in the background. */
+  readonly onProblem: (problem: 'checkpoint' | 'publish' | 'housekeeping', error: unknown) => void;
+  readonly now: () => number;
+  readonly newId: () => string;
+}
+
+/** Concurrent revocations wait this long for one another: a signature and a commit cost about as much. */
+const batchWindowMs = 2;
+/** protocol section 7: what one event holds. */
+const maxTargets = 500;
+/** Bytes of target values in one event when several requests share it: the signed event stays far below 512 KiB. */
+const maxValueBytes = 128 * 1024;
+/** Room for any id that a client makes up, and for `chain:` before a txn of 128 characters. */
+const maxRequestIdLength = 256;
+/** An answer waits this long for the courier before it says `pending`; a healthy one takes a millisecond. */
+const courierPatienceMs = 250;
+const checkpointIntervalMs = 1000;
+const housekeepingIntervalMs = 30_000;
+/** Events that one sweep hands to the courier again. */
+const sweepSize = 100;
+/** Bytes of events in one answer: a gRPC client takes 4 MiB. */
+const maxAnswerBytes = 2 * 1024 * 1024;
+/** Verifiers may tolerate this difference of clocks at most (seconds), and so accept a token this long after its `exp`. */
+const clockToleranceSeconds = 60;
+/** How long verifiers keep and use a key that they can no longer ask about (protocol section 8): a stolen key must stay revoked for as long. */
+const keyMemorySeconds = 24 * 60 * 60;
+
+interface Pending {
+  readonly revocation: Revocation;
+  readonly digest: string;
+  readonly resolve: (acknowledgement: Acknowledgement) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** The outcome of one transaction for one request. */
+type Outcome = { readonly n: number; readonly acknowledgedAtMs: number; readonly repeated: boolean } | TokenError;
+
+/** Opens the log: loads what is in force, then signs a checkpoint every second until it is closed. */
+export async function openRevocationLog(options: RevocationLogOptions): Promise<RevocationLog> {
+  const { store, keys, issuer, mesh, staleAfterMs, publisher, onProblem, now, newId } = options;
+  const feedKey = keys.feed.signing;
+  const set = createRevocationSet();
+  const { entries, position, longestLifeSeconds } = await store.transaction(async (transaction) => ({
+    position: await transaction.head(),
+    entries: await transaction.targetsInForce(Math.floor(now() / 1000)),
+    longestLifeSeconds: await transaction.longestLife(options.ceilingSeconds),
+  }));
+  set.load(entries);
+
+  const { epoch } = position;
+  let appliedN = position.n;
+  const listeners = new Set<LogListener>();
+  const appliedListeners = new Set<(targets: readonly Target[]) => void>();
+  const waiting: Pending[] = [];
+  let draining: Promise<void> | undefined;
+  const publishing = new Map<number, Promise<boolean>>();
+
+  async function drain(): Promise<void> {
+    await delay(batchWindowMs);
+    while (waiting.length > 0) await commit(takeBatch(waiting));
+    draining = undefined;
+  }
+
+  async function commit(batch: readonly Pending[]): Promise<void> {
+    try {
+      const { outcomes, event, targets } = await store.transaction((transaction) => write(transaction, batch));
+      if (event) put(event, targets);
+      const sent = event ? publish(event) : Promise.resolve(true);
+      for (const [pending, outcome] of outcomes) {
+        if (outcome instanceof TokenError) pending.reject(outcome);
+        else answer(outcome, sent).then(pending.resolve, pending.reject);
+      }
+    } catch (error) {
+      for (const pending of batch) pending.reject(error);
+    }
+  }
+
+  async function write(transaction: StoreTransaction, batch: readonly Pending[]) {
+    const { n: last, h: prev } = await transaction.head();
+    const outcomes = new Map<Pending, Outcome>();
+    const fresh: Pending[] = [];
+    for (const pending of batch) {
+      const { requestedBy, requestId } = pending.revocation;
+      const sameInBatch = fresh.find(
+        ({ revocation }) => requestId && revocation.requestId === requestId && revocation.requestedBy === requestedBy,
+      );
+      const earlier = requestId ? await transaction.findRequest(requestedBy, requestId) : undefined;
+      const first = sameInBatch ?? earlier;
+      if (!first) fresh.push(pending);
+      else if (first.digest !== pending.digest) {
+        outcomes.set(pending, new TokenError('REQUEST_INVALID', 'the request id was used for another revocation'));
+      } else if (earlier) outcomes.set(pending, { n: earlier.n, acknowledgedAtMs: earlier.acknowledgedAtMs, repeated: true });
+    }
+    if (fresh.length === 0) return { outcomes, event: undefined, targets: [] };
+
+    const t = now();
+    const n = last + 1;
+    const targets = mergeTargets(fresh, Math.floor(t / 1000));
+    const { compact, hash } = signEvent(
+      {
+        iss: issuer,
+        aud: mesh,
+        iat: Math.floor(t / 1000),
+        jti: newId(),
+        epoch,
+        n,
+        t,
+        prev,
+        targets: targets.map(({ kind, value, exp }) => ({ kind, value, exp })),
+      },
+      feedKey,
+    );
+    const event: StoredEvent = { n, compact, hash, t };
+    await transaction.appendEvent(
+      { ...event, sent: publisher === undefined },
+      targets.map((target) => ({ ...target, n, t })),
+    );
+    for (const { revocation, digest } of fresh) {
+      const { requestedBy, requestId, suspend, note = '' } = revocation;
+      if (suspend) await transaction.suspend({ clientId: suspend, suspendedBy: requestedBy, suspendedAtMs: t, note });
+      if (requestId) await transaction.addRequest({ requestedBy, requestId, digest, n, acknowledgedAtMs: t });
+    }
+    for (const pending of batch) if (!outcomes.has(pending)) outcomes.set(pending, { n, acknowledgedAtMs: t, repeated: false });
+    return { outcomes, event, targets };
+  }
+
+  // one row for what several requests name: the log has one target for it, and the first who asked is on record
+  function mergeTargets(fresh: readonly Pending[], nowSeconds: number) {
+    const merged = new Map<string, Target & { readonly revokedBy: string; readonly note: string }>();
+    for (const { revocation } of fresh) {
+      for (const target of revocation.targets) {
+        const { kind, value } = target;
+        const name = `${kind} ${value}`;
+        const earlier = merged.get(name);
+        const exp = Math.max(earlier?.exp ?? 0, expiryOf(target, nowSeconds));
+        merged.set(name, {
+          kind,
+          value,
+          exp,
+          revokedBy: earlier?.revokedBy ?? revocation.requestedBy,
+          note: earlier?.note ?? revocation.note ?? '',
+        });
+      }
+    }
+    return [...merged.values()];
+  }
+
+  function expiryOf({ kind, exp }: RevocationTarget, nowSeconds: number): number {
+    const lastToken = exp ?? nowSeconds + longestLifeSeconds + 1; // a token that is being issued this second
+    return lastToken + clockToleranceSeconds + (kind === 'key' ? keyMemorySeconds : 0);
+  }
+
+  function put(event: StoredEvent, targets: readonly Target[]): void {
+    set.apply({ n: event.n, t: event.t, targets });
+    appliedN = event.n;
+    for (const listener of appliedListeners) listener(targets);
+    for (const listener of listeners) listener.onEvent(event);
+  }
+
+  /** Whether the courier took the event; never rejects. */
+  function publish(event: StoredEvent): Promise<boolean> {
+    if (!publisher) return Promise.resolve(true);
+    const underWay = publishing.get(event.n);
+    if (underWay) return underWay;
+    const attempt = publisher
+      .publishEvent({ epoch, n: event.n, compact: event.compact })
+      .then(() => store.markSent(event.n))
+      .then(
+        () => true,
+        (error: unknown) => {
+          onProblem('publish', error);
+          return false;
+        },
+      )
+      .finally(() => publishing.delete(event.n));
+    publishing.set(event.n, attempt);
+    return attempt;
+  }
+
+  async function answer(outcome: Exclude<Outcome, TokenError>, sent: Promise<boolean>): Promise<Acknowledgement> {
+    const { n, acknowledgedAtMs, repeated } = outcome;
+    const isSent = repeated ? await store.isSent(n) : await within(courierPatienceMs, sent);
+    return { n, acknowledgedAtMs, broadcast: isSent ? 'sent' : 'pending' };
+  }
+
+  async function checkpoint(nonce?: string): Promise<string> {
+    const t = now(); // before n: what was acknowledged until t is counted in n
+    const { n, h } = await store.head();
+    return signCheckpoint({ iss: issuer, aud: mesh, epoch, n, h, t, s: staleAfterMs, ...(nonce !== undefined && { nonce }) }, feedKey);
+  }
+
+  async function broadcastCheckpoint(): Promise<void> {
+    const compact = await checkpoint();
+    publisher?.publishCheckpoint(compact);
+    for (const listener of listeners) listener.onCheckpoint(compact);
+  }
+
+  async function sweep(): Promise<void> {
+    if (!publisher) return;
+    for (const event of await store.unsentEvents(sweepSize)) {
+      if (!(await publish(event))) return; // the courier is away: the next sweep tries again
+    }
+  }
+
+  async function keepHouse(): Promise<void> {
+    const nowSeconds = Math.floor(now() / 1000);
+    set.expire(nowSeconds);
+    await store.deleteExpired(nowSeconds);
+  }
+
+  const stops = [
+    every(checkpointIntervalMs, broadcastCheckpoint, (error) => onProblem('checkpoint', error)),
+    every(checkpointIntervalMs, sweep, (error) => onProblem('publish', error)),
+    every(housekeepingIntervalMs, keepHouse, (error) => onProblem('housekeeping', error)),
+  ];
+
+  return {
+    append(revocation) {
+      return new Promise((resolve, reject) => {
+        if ((revocation.requestId?.length ?? 0) > maxRequestIdLength) {
+          throw new TokenError('REQUEST_INVALID', `a request id has at most ${maxRequestIdLength} characters`);
+        }
+        waiting.push({ revocation, digest: digestOf(revocation), resolve, reject });
+        draining ??= drain();
+      });
+    },
+    checkpoint,
+    async snapshot() {
+      const t = now();
+      const { head, targets } = await store.transaction(async (transaction) => ({
+        head: await transaction.head(),
+        targets: await transaction.targetsInForce(Math.floor(t / 1000)),
+      }));
+      const entries = targets.map(({ kind, value, exp, n, t: at }) => ({ kind, value, exp, n, t: at }));
+      return signSnapshot({ iss: issuer, aud: mesh, epoch, n: head.n, h: head.h, t, s: staleAfterMs }, entries, feedKey);
+    },
+    head: () => store.head(),
+    async events(from, limit) {
+      const events = await store.events(from, limit);
+      let bytes = 0;
+      const end = events.findIndex(({ compact }) => {
+        bytes += compact.length;
+        return bytes > maxAnswerBytes;
+      });
+      return end === -1 ? events : events.slice(0, Math.max(end, 1));
+    },
+    view: {
+      set,
+      freshness: () => ({ state: 'fresh', freshAtMs: now(), ageMs: 0, epoch, n: appliedN, path: 'record' }),
+      onApplied(listener) {
+        appliedListeners.add(listener);
+        return () => appliedListeners.delete(listener);
+      },
+    },
+    listen(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    async close() {
+      await Promise.all(stops.map((stop) => stop()));
+      await draining;
+      await Promise.all(publishing.values());
+    },
+  };
+}
+
+/** Requests for one event, in order: as many as fit, and at least one. */
+function takeBatch(waiting: Pending[]): readonly Pending[] {
+  let [targets, bytes] = [0, 0];
+  const end = waiting.findIndex(({ revocation }) => {
+    targets += revocation.targets.length;
+    bytes += revocation.targets.reduce((sum, { value }) => sum + value.length, 0);
+    return targets > maxTargets || bytes > maxValueBytes;
+  });
+  return waiting.splice(0, end === -1 ? waiting.length : Math.max(end, 1));
+}
+
+/** What makes two requests the same request. */
+function digestOf({ targets, suspend = '' }: Revocation): string {
+  const content = [suspend, ...targets.map(({ kind, value }) => `${kind} ${value}`).sort()].join('\n');
+  return createHash('sha256').update(content).digest('base64url');
+}
+
+async function within(ms: number, promise: Promise<boolean>): Promise<boolean> {
+  const timer = new AbortController();
+  const late = delay(ms, false, { signal: timer.signal, ref: false }).catch(() => false);
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    timer.abort();
+  }
+}
+
+/** Runs `work` at an interval, never twice at once; the returned function stops it and waits for the run that is under way. */
+function every(ms: number, work: () => Promise<void>, onError: (error: unknown) => void): () => Promise<void> {
+  let running: Promise<void> | undefined;
+  const timer = setInterval(() => {
+    running ??= work()
+      .catch(onError)
+      .finally(() => {
+        running = undefined;
+      });
+  }, ms);
+  timer.unref();
+  return async () => {
+    clearInterval(timer);
+    await running;
+  };
+}

@@ -1,0 +1,146 @@
+import { randomBytes } from 'node:crypto';
+import { Server, ServerCredentials, type ServerOptions } from '@grpc/grpc-js';
+import { serverInterceptors } from '@tokenmesh/interceptor';
+import { tokenmesh, tokenmeshPackage } from '@tokenmesh/proto';
+import type { FeedPublisher } from '@tokenmesh/revocation';
+import { HealthImplementation } from 'grpc-health-check';
+import { createAdminService } from './admin-service.ts';
+import type { Config } from './config.ts';
+import { createProblemLog, type EventLog } from './event-log.ts';
+import { createExchangeService } from './exchange-service.ts';
+import { createFeedService } from './feed-service.ts';
+import type { KeyEncryption } from './key-encryption.ts';
+import { openKeyRing } from './keys.ts';
+import { createPolicy } from './policy.ts';
+import { openRevocationLog } from './revocation-log.ts';
+import type { Store } from './store.ts';
+import { createVerifierReports } from './verifier-reports.ts';
+
+export interface TokenExchangeOptions {
+  readonly config: Config;
+  /** Open; stays the caller's to close. */
+  readonly store: Store;
+  /** Opens and seals the signing keys in the store. */
+  readonly encryption: KeyEncryption;
+  /** Carries revocations beside the gRPC feed; stays the caller's to close. Absent: the gRPC feed alone. */
+  readonly publisher?: FeedPublisher;
+  readonly log: EventLog;
+  /** Milliseconds since epoch; default `Date.now`. */
+  readonly now?: () => number;
+  /** Ids of tokens, chains and events; default 128 random bits, base64url. */
+  readonly newId?: () => string;
+}
+
+/** A token-exchange that answers. */
+export interface TokenExchangeServer {
+  /** The port it listens on, also when the configuration left the choice to the system. */
+  readonly port: number;
+  /** Reports NOT_SERVING, ends the feed's streams, finishes the calls under way (5 s at most) and stops. May be called more than once. */
+  close(): Promise<void>;
+}
+
+// each limit bounds what one connection can cost; what they were measured against is in the threat model
+const limits: ServerOptions = {
+  'grpc.max_concurrent_streams': 256,
+  // a request is parameters and two tokens of 4 KiB; 500 targets of a revocation fit as well
+  'grpc.max_receive_message_length': 256 * 1024,
+  // connections move to other replicas now and then; streams get time to be reopened
+  'grpc.max_connection_age_ms': 30 * 60_000,
+  'grpc.max_connection_age_grace_ms': 60_000,
+  'grpc.keepalive_time_ms': 20_000,
+  'grpc.keepalive_timeout_ms': 10_000,
+  // MB; unlimited by default
+  'grpc-node.max_session_memory': 64,
+};
+
+const drainTimeoutMs = 5000;
+
+const services = ['tokenmesh.v1.TokenExchange', 'tokenmesh.v1.RevocationFeed', 'tokenmesh.v1.Admin'] as const;
+
+/**
+ * Starts token-exchange over TLS: loads or generates its keys, loads what is revoked, then listens.
+ *
+ * @throws {KeyEncryptionError | KeyRingError} When the signing keys cannot be used.
+ * @throws {Error} When the port cannot be had.
+ */
+export async function startTokenExchange(options: TokenExchangeOptions): Promise<TokenExchangeServer> {
+  const { config, store, encryption, publisher, log, now = Date.now, newId = randomId } = options;
+  const { issuer, trustDomain, audience, tokens, tls, listen } = config;
+  const keys = await openKeyRing({ store, encryption, alg: config.keys.alg, now });
+  const policy = createPolicy({ grants: config.grants, ownAudience: audience, lifeSeconds: tokens.lifeSeconds });
+  const reportProblem = createProblemLog(log, now);
+  const revocations = await openRevocationLog({
+    store,
+    keys,
+    issuer,
+    mesh: trustDomain,
+    staleAfterMs: config.revocation.staleAfterMs,
+    ceilingSeconds: tokens.ceilingSeconds,
+    ...(publisher && { publisher }),
+    onProblem: (problem, error) => reportProblem(`revocation.${problem}_failed`, error),
+    now,
+    newId,
+  });
+  const reports = createVerifierReports(now);
+  const feed = createFeedService({ revocations, keys, reports, log });
+  const guard = serverInterceptors({
+    packages: [tokenmeshPackage],
+    audience,
+    issuer,
+    keys: keys.token,
+    revocation: revocations.view,
+    maxLifeSeconds: tokens.ceilingSeconds,
+    onRefused: ({ method, error, peer }) => log.warn({ event: 'call.refused', method, reason: error.reason, detail: error.message, peer }),
+    now,
+  });
+
+  const server = new Server({ ...limits, interceptors: guard.interceptors });
+  server.addService(tokenmesh.TokenExchange.service, createExchangeService({ config, policy, keys, store, revocations, now, newId }, log));
+  server.addService(tokenmesh.RevocationFeed.service, feed.handlers);
+  server.addService(tokenmesh.Admin.service, createAdminService({ config, policy, store, revocations, reports, log, now }));
+  const health = new HealthImplementation(Object.fromEntries(['', ...services].map((service) => [service, 'SERVING' as const])));
+  health.addToServer(server);
+
+  async function stop(): Promise<void> {
+    for (const service of ['', ...services]) health.setStatus(service, 'NOT_SERVING');
+    feed.close();
+    await drain(server);
+    guard.close();
+    await revocations.close();
+  }
+  try {
+    const port = await bind(server, `${listen.host}:${listen.port}`, createCredentials(tls));
+    let stopping: Promise<void> | undefined;
+    return {
+      port,
+      close() {
+        stopping ??= stop();
+        return stopping;
+      },
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+function createCredentials({ cert, key, clientCa }: Config['tls']): ServerCredentials {
+  return ServerCredentials.createSsl(clientCa ?? null, [{ private_key: key, cert_chain: cert }], clientCa !== undefined);
+}
+
+function bind(server: Server, address: string, credentials: ServerCredentials): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.bindAsync(address, credentials, (error, port) => (error ? reject(error) : resolve(port)));
+  });
+}
+
+async function drain(server: Server): Promise<void> {
+  const finished = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
+  const timer = setTimeout(() => server.forceShutdown(), drainTimeoutMs);
+  await finished;
+  clearTimeout(timer);
+}
+
+function randomId(): string {
+  return randomBytes(16).toString('base64url');
+}

@@ -1,0 +1,56 @@
+import type { VerifierReport } from '@tokenmesh/proto';
+
+/** What one verifier last said of itself, and who it is. */
+export interface ReportedVerifier extends VerifierReport {
+  /** The identity it reported under, as verified. */
+  readonly clientId: string;
+  readonly reportedAtMs: number;
+}
+
+/** The verifiers that reported lately, kept in memory. */
+export interface VerifierReports {
+  add(clientId: string, report: VerifierReport): void;
+  /** Those that reported within the last minute, sorted by identity and instance. */
+  list(): readonly ReportedVerifier[];
+}
+
+/** Verifiers report every few seconds: one that was silent for so long is gone. */
+const memoryMs = 60_000;
+/** Instances kept per identity; the one heard of longest ago makes room. Nobody's reports crowd out another's. */
+const maxInstances = 1000;
+const maxTextLength = 128;
+const maxKids = 32;
+
+export function createVerifierReports(now: () => number): VerifierReports {
+  const byClient = new Map<string, Map<string, ReportedVerifier>>();
+
+  return {
+    add(clientId, report) {
+      const instances = byClient.get(clientId) ?? new Map<string, ReportedVerifier>();
+      byClient.set(clientId, instances);
+      const instance = report.instance.slice(0, maxTextLength);
+      instances.delete(instance); // so that the map's order is the order of reports
+      instances.set(instance, {
+        ...report,
+        instance,
+        kids: report.kids.slice(0, maxKids).map((kid) => kid.slice(0, maxTextLength)),
+        version: report.version.slice(0, maxTextLength),
+        path: report.path.slice(0, maxTextLength),
+        clientId,
+        reportedAtMs: now(),
+      });
+      const [oldest] = instances.keys();
+      if (instances.size > maxInstances && oldest !== undefined) instances.delete(oldest);
+    },
+    list() {
+      const since = now() - memoryMs;
+      for (const [clientId, instances] of byClient) {
+        for (const [instance, { reportedAtMs }] of instances) if (reportedAtMs < since) instances.delete(instance);
+        if (instances.size === 0) byClient.delete(clientId);
+      }
+      const all = [...byClient.values()].flatMap((instances) => [...instances.values()]);
+      const key = ({ clientId, instance }: ReportedVerifier) => `${clientId} ${instance}`;
+      return all.sort((a, b) => (key(a) < key(b) ? -1 : 1));
+    },
+  };
+}
