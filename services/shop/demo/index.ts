@@ -1,0 +1,10 @@
+export { meshOptions } from '../src/environment.ts';
+export { type Grant, spiffeId, trustDomain } from './configuration.ts';
+export { type CopiedToken, copyToken } from './copied-token.ts';
+export { type Shop, type StartShopOptions, startShop } from './launch.ts';
+export type { ManagedProcess } from './managed-process.ts';
+export { findNatsServer, type NatsServer } from './nats-server.ts';
+export { type OtlpReceiver, type Span, startOtlpReceiver } from './otlp-receiver.ts';
+export { address } from './services.ts';
+export { isConnected, traceTree } from './trace-tree.ts';
+export { verdict, verdictOf } from './verdict.ts';
