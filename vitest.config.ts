@@ -3,6 +3,8 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['{proto,packages,services,test}/**/*.test.ts'],
+    globalSetup: 'test/real-components.ts',
+    setupFiles: 'test/no-tokens-in-output.ts',
     testTimeout: 30_000,
     hookTimeout: 60_000,
     retry: 0,

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type Metadata, ServerInterceptingCall, type ServerInterceptingCallInterface, type ServerInterceptor } from '@grpc/grpc-js';
-import { trace } from '@opentelemetry/api';
+import { type Span, trace } from '@opentelemetry/api';
 import type { PackageDefinition } from '@tokenmesh/proto';
 import { TokenError } from '@tokenmesh/token';
 import { readCredential } from './bearer.ts';
@@ -63,6 +63,8 @@ function verifyingInterceptor(
     if (isExempt(path)) return new ServerInterceptingCall(nextCall);
     const rule = rules.get(path);
     const isStream = definition.requestStream || definition.responseStream;
+    // a live stream is ended from outside of the call's context
+    let span: Span | undefined;
     let ended = false;
     let release: (() => void) | undefined;
 
@@ -74,14 +76,14 @@ function verifyingInterceptor(
     function refuse(error: unknown): void {
       if (ended) return;
       const { reason } = error instanceof TokenError ? error : { reason: undefined };
-      trace.getActiveSpan()?.setAttributes({ 'tokenmesh.decision': 'refuse', ...(reason && { 'tokenmesh.reason': reason }) });
+      span?.setAttributes({ 'tokenmesh.decision': 'refuse', ...(reason && { 'tokenmesh.reason': reason }) });
       if (error instanceof TokenError) onRefused?.({ method: path, error, peer: nextCall.getPeer() });
       intercepting.sendStatus(reason && rule ? refusalStatus(reason, wireInfo(reason, rule)) : toStatus(error));
     }
 
     function admit(metadata: Metadata, admitted: AdmittedCall, rule: Rule, next: (metadata: Metadata) => void): void {
       if (ended) return;
-      trace.getActiveSpan()?.setAttribute('tokenmesh.decision', 'allow');
+      span?.setAttribute('tokenmesh.decision', 'allow');
       metadata.remove('authorization');
       keepCaller(metadata, admitted.caller);
       if (isStream) release = liveCalls.add({ token: admitted.token, rule, end: refuse });
@@ -92,6 +94,7 @@ function verifyingInterceptor(
       start(next) {
         next({
           onReceiveMetadata(metadata, nextMetadata) {
+            span = trace.getActiveSpan();
             try {
               if (!rule) throw new TokenError('CALLER_NOT_ALLOWED', `${path} has no access rule: name its package to mesh.server()`);
               const presented = readCredential(metadata);

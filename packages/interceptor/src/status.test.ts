@@ -56,12 +56,23 @@ describe('toStatus', () => {
     expect(toStatus('text')).toMatchObject({ code: status.INTERNAL });
   });
 
-  it('passes a downstream refusal on with its reason, but keeps its own credential problems to itself', () => {
+  it('answers with the status that a handler chose itself', () => {
+    const chosen = Object.assign(new Error('x'), { code: status.NOT_FOUND, details: 'no such order' });
+    expect(toStatus(chosen)).toMatchObject({ code: status.NOT_FOUND, details: 'no such order' });
+    expect(toStatus(Object.assign(new Error('x'), { code: 'ENOENT', details: 'y' }))).toMatchObject({ code: status.INTERNAL });
+    expect(toStatus(Object.assign(new Error('x'), { code: 99, details: 'y' }))).toMatchObject({ code: status.INTERNAL });
+  });
+
+  it("keeps a refusal further down from looking like one of the caller's own token", () => {
     const downstream = (reason: Parameters<typeof refusalStatus>[0]) => Object.assign(new Error('x'), refusalStatus(reason));
-    expect(refusalOf(toStatus(downstream('SCOPE_INSUFFICIENT')))?.reason).toBe('SCOPE_INSUFFICIENT');
-    const own = toStatus(downstream('TOKEN_REVOKED'));
-    expect(own.code).toBe(status.INTERNAL);
-    expect(refusalOf(own)).toBeUndefined();
+    for (const reason of ['TOKEN_REVOKED', 'SCOPE_INSUFFICIENT', 'CLIENT_NOT_ALLOWED', 'SUBJECT_TOKEN_INVALID'] as const) {
+      const answered = toStatus(downstream(reason));
+      expect(answered).toMatchObject({ code: status.FAILED_PRECONDITION, details: `refused further down: ${reason}` });
+      expect(refusalOf(answered)).toBeUndefined();
+    }
+    const foreign = Object.assign(new Error('x'), { code: status.UNAUTHENTICATED, details: 'who are you' });
+    expect(toStatus(foreign)).toMatchObject({ code: status.FAILED_PRECONDITION, details: 'refused further down' });
+    expect(toStatus(downstream('REVOCATION_STALE'))).toMatchObject({ code: status.UNAVAILABLE });
   });
 });
 

@@ -18,7 +18,16 @@ interface WireError {
   readonly remedy?: 'new_token' | 'backoff';
 }
 
-const { UNAUTHENTICATED, INVALID_ARGUMENT, PERMISSION_DENIED, UNAVAILABLE, RESOURCE_EXHAUSTED, UNIMPLEMENTED, INTERNAL } = status;
+const {
+  UNAUTHENTICATED,
+  INVALID_ARGUMENT,
+  PERMISSION_DENIED,
+  UNAVAILABLE,
+  RESOURCE_EXHAUSTED,
+  UNIMPLEMENTED,
+  FAILED_PRECONDITION,
+  INTERNAL,
+} = status;
 const invalidToken = { status: UNAUTHENTICATED, oauth: 'invalid_token', scheme: 'Bearer' } as const;
 const insufficientScope = { status: PERMISSION_DENIED, oauth: 'insufficient_scope', scheme: 'Bearer' } as const;
 
@@ -116,19 +125,21 @@ export function oauthError(reason: Reason): string | undefined {
 /**
  * The status with which a handler, or the interceptor itself, answers an error.
  *
- * A `TokenError` becomes its row of the table. An error that a downstream call ended with keeps its code and sentence, except that
- * UNAUTHENTICATED becomes INTERNAL: it was this service's credential that was refused, and the caller must not throw away its own. Anything
- * else leaves as INTERNAL without its message.
+ * A `TokenError` becomes its row of the table. An error with a gRPC `code` and `details`, such as a downstream call ends with, keeps both,
+ * but for a refusal further down: that is about this service's credential, or about what it may do for its caller, not about the token that
+ * the caller presented, and must not send the caller for a new one. It becomes FAILED_PRECONDITION and names the reason; being asked to come
+ * back later stays what it is. Trailers are not passed on. Anything else leaves as INTERNAL without its message.
  */
 export function toStatus(error: unknown): RefusalStatus {
   if (error instanceof TokenError) return refusalStatus(error.reason);
-  if (isServiceError(error)) {
-    if (error.code === UNAUTHENTICATED) return { code: INTERNAL, details: 'a downstream call was refused', metadata: new Metadata() };
-    const metadata = new Metadata();
-    for (const value of error.metadata.get(detailsKey)) metadata.add(detailsKey, value);
-    return { code: error.code, details: error.details, metadata };
+  if (!isStatusError(error)) return { code: INTERNAL, details: 'internal error', metadata: new Metadata() };
+  const { code, details } = error;
+  const reason = refusalOf(error)?.reason;
+  const isLater = code === UNAVAILABLE || code === RESOURCE_EXHAUSTED;
+  if (code === UNAUTHENTICATED || (reason !== undefined && !isLater)) {
+    return { code: FAILED_PRECONDITION, details: `refused further down${reason ? `: ${reason}` : ''}`, metadata: new Metadata() };
   }
-  return { code: INTERNAL, details: 'internal error', metadata: new Metadata() };
+  return { code, details, metadata: new Metadata() };
 }
 
 /** A refusal as the caller received it. */
@@ -188,8 +199,8 @@ function isReason(text: string): text is Reason {
   return (reasons as readonly string[]).includes(text);
 }
 
-function isServiceError(error: unknown): error is ServiceError {
-  return (
-    error instanceof Error && 'code' in error && typeof error.code === 'number' && 'metadata' in error && error.metadata instanceof Metadata
-  );
+/** grpc-js's `ServiceError`, or what a handler throws with a status of its own choice. */
+function isStatusError(error: unknown): error is Pick<ServiceError, 'code' | 'details'> & Partial<Pick<ServiceError, 'metadata'>> {
+  if (!(error instanceof Error && 'code' in error && 'details' in error)) return false;
+  return typeof error.code === 'number' && error.code in status && typeof error.details === 'string';
 }

@@ -139,6 +139,7 @@ describe.each(Object.keys(kinds))('a call of %s', (method) => {
     });
     expect(server.status.code).toBe(SpanStatusCode.UNSET);
     expect(client.status.code).toBe(SpanStatusCode.ERROR);
+    expect(client.attributes).toMatchObject({ 'tokenmesh.reason': 'SCOPE_INSUFFICIENT' });
     expect(inHandler).toEqual([]);
   });
 });
@@ -162,6 +163,18 @@ describe('spans', () => {
     const { client, server } = await spans();
     expect(client.attributes['rpc.status_code']).toBe('CANCELLED');
     expect(server.attributes['rpc.status_code']).toBe('CANCELLED');
+  });
+
+  it('of a live stream that is ended by a revocation say so', async () => {
+    keepOpen = true;
+    const call = payments.watchCharges({});
+    call.on('error', () => {});
+    while (inHandler.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    issuer.revoke({ kind: 'all', value: '' });
+    const { client, server } = await spans();
+    for (const span of [client, server]) {
+      expect(span.attributes).toMatchObject({ 'rpc.status_code': 'UNAUTHENTICATED', 'tokenmesh.reason': 'TOKEN_REVOKED' });
+    }
   });
 
   it('hold no byte of the token', async () => {

@@ -11,6 +11,7 @@ import {
   type TextMapSetter,
   trace,
 } from '@opentelemetry/api';
+import { refusalOf } from './status.ts';
 
 const tracer = trace.getTracer('@tokenmesh/interceptor');
 
@@ -26,6 +27,8 @@ export function tracingClientInterceptor(): Interceptor {
         propagation.inject(active, metadata, metadataSetter);
         next(metadata, {
           onReceiveStatus(result, nextStatus) {
+            const reason = span.isRecording() && result.code !== status.OK ? refusalOf(result)?.reason : undefined;
+            if (reason) span.setAttribute('tokenmesh.reason', reason);
             endSpan(span, result, result.code !== status.OK);
             nextStatus(result);
           },
