@@ -68,7 +68,11 @@ export function createExchangeClient(options: {
       return { keys, maxAgeSeconds: max_age };
     },
     introspect(compact) {
-      for (const [token, { askedAtMs }] of introspections) if (now() - askedAtMs > 1000) introspections.delete(token);
+      // oldest first, so this looks at no more than it forgets
+      for (const [token, { askedAtMs }] of introspections) {
+        if (now() - askedAtMs <= 1000) break;
+        introspections.delete(token);
+      }
       const known = introspections.get(compact);
       if (known) return known.answer;
       const answer = ask(compact);

@@ -75,6 +75,7 @@ export function tracingServerInterceptor(): ServerInterceptor {
           },
           onCancel() {
             if (span) endSpan(span, { code: status.CANCELLED }, false);
+            span = undefined;
           },
         });
       },
