@@ -1,4 +1,5 @@
 export { meshOptions } from '../src/environment.ts';
+export { createCertificateAuthority } from './certificates.ts';
 export { type Grant, spiffeId, trustDomain } from './configuration.ts';
 export { type CopiedToken, copyToken } from './copied-token.ts';
 export { type Shop, type StartShopOptions, startShop } from './launch.ts';

@@ -1,0 +1,64 @@
+import { readFileSync } from 'node:fs';
+
+/** One measured figure. `target` is met when `value` is on the side that `atLeast` or `atMost` names. */
+export interface Figure {
+  readonly name: string;
+  readonly value: number;
+  readonly unit: string;
+  /** Quartiles of the slices: half of them lie between. */
+  readonly spread: readonly [number, number];
+  readonly target?: { readonly atLeast: number } | { readonly atMost: number };
+}
+
+export interface SuiteResult {
+  readonly suite: string;
+  readonly figures: readonly Figure[];
+  /** What was done to be sure that the right thing was measured; each line is a check that held. */
+  readonly checks: readonly string[];
+}
+
+export interface SuiteOptions {
+  /** Ends within a minute, with every figure and a wider spread. */
+  readonly quick: boolean;
+  readonly report: (line: string) => void;
+}
+
+export function holds({ value, target }: Figure): boolean {
+  if (!target) return true;
+  return 'atLeast' in target ? value >= target.atLeast : value <= target.atMost;
+}
+
+/** The figure of a list of slices: their median, and the quartiles as spread. */
+export function summarize(name: string, unit: string, slices: readonly number[], target?: Figure['target']): Figure {
+  const sorted = [...slices].sort((a, b) => a - b);
+  const at = (part: number) => sorted[Math.min(sorted.length - 1, Math.floor(part * sorted.length))] ?? Number.NaN;
+  return { name, unit, value: at(0.5), spread: [at(0.25), at(0.75)], ...(target && { target }) };
+}
+
+/** Processor time that a process has used so far, user and system, in microseconds. Linux only. */
+export function cpuMicros(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  // fields after the name, which may hold blanks: utime and stime are the 14th and 15th of all (proc_pid_stat(5))
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) * (1e6 / clockTicks);
+}
+
+/** USER_HZ: a hundred on every Linux that Node runs on. */
+const clockTicks = 100;
+
+/** The largest resident memory that a process has had, in megabytes. Linux only. */
+export function peakMemoryMb(pid: number): number {
+  return Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
+}
+
+/** Keeps `inFlight` calls going until `count` are done. Rejects with the first failure. */
+export async function drive(count: number, inFlight: number, call: () => Promise<unknown>): Promise<void> {
+  let started = 0;
+  const worker = async () => {
+    while (started < count) {
+      started++;
+      await call();
+    }
+  };
+  await Promise.all(Array.from({ length: inFlight }, worker));
+}
