@@ -22,6 +22,7 @@ export {
   type VerifiedClientAssertion,
   verifyClientAssertion,
 } from './client-assertion.ts';
+export { signDpopProof, type VerifiedDpopProof, verifyDpopProof } from './dpop-proof.ts';
 export type { JsonObject, JsonValue } from './json.ts';
 export { checkSignature, maxTokenBytes, type ParsedJws, parseJws, signJws, tokenTypes } from './jws.ts';
 export {

@@ -11,6 +11,7 @@ export const tokenTypes = {
   checkpoint: 'checkpoint+jwt',
   snapshot: 'snapshot+jwt',
   clientAssertion: 'client-authentication+jwt',
+  dpopProof: 'dpop+jwt',
 } as const;
 
 /** The size that nothing sent as a credential may exceed, in bytes. */
@@ -52,24 +53,47 @@ export function parseJws(
   compact: string,
   options: { readonly typ: string; readonly maxBytes?: number; readonly allowUntyped?: boolean },
 ): ParsedJws {
-  if (typeof compact !== 'string') throw malformed('not a text');
-  if (compact.length > (options.maxBytes ?? maxTokenBytes)) throw malformed('larger than allowed');
-  if (!compactGrammar.test(compact)) throw malformed('not three parts of base64url');
-  const headerEnd = compact.indexOf('.');
-  const payloadEnd = compact.lastIndexOf('.');
-  const header = readHeader(compact.slice(0, headerEnd));
+  const parts = splitCompact(compact, options.maxBytes);
+  const header = readHeader(parts.header);
   const typ = acceptTyp(header.typ, options.typ, options.allowUntyped ?? false);
   if (!isAlgorithm(header.alg)) throw malformed('alg is none of ES256, EdDSA and RS256');
   if (!isKid(header.kid)) throw malformed('kid is missing, or not 1 to 64 of A-Z a-z 0-9 . _ -');
-  const payloadBytes = decodePart(compact.slice(headerEnd + 1, payloadEnd));
+  const payloadBytes = decodePart(parts.payload);
   return {
     alg: header.alg,
     kid: header.kid,
     typ,
     payload: parseJsonObject(payloadBytes),
     payloadBytes,
+    signingInput: parts.signingInput,
+    signature: decodePart(parts.signature),
+  };
+}
+
+/** The parts of a compact serialization, as text still. */
+interface CompactParts {
+  readonly header: string;
+  readonly payload: string;
+  readonly signature: string;
+  readonly signingInput: string;
+}
+
+/**
+ * Splits a compact serialization after its size and the character set of the whole text were checked.
+ *
+ * @throws {TokenError} `TOKEN_MALFORMED`
+ */
+export function splitCompact(compact: string, maxBytes: number = maxTokenBytes): CompactParts {
+  if (typeof compact !== 'string') throw malformed('not a text');
+  if (compact.length > maxBytes) throw malformed('larger than allowed');
+  if (!compactGrammar.test(compact)) throw malformed('not three parts of base64url');
+  const headerEnd = compact.indexOf('.');
+  const payloadEnd = compact.lastIndexOf('.');
+  return {
+    header: compact.slice(0, headerEnd),
+    payload: compact.slice(headerEnd + 1, payloadEnd),
+    signature: compact.slice(payloadEnd + 1),
     signingInput: compact.slice(0, payloadEnd),
-    signature: decodePart(compact.slice(payloadEnd + 1)),
   };
 }
 
@@ -141,7 +165,8 @@ function bareType(typ: string): string {
   return lower.startsWith('application/') ? lower.slice('application/'.length) : lower;
 }
 
-function decodePart(part: string): Buffer {
+/** @throws {TokenError} `TOKEN_MALFORMED` for base64url that is not canonical. */
+export function decodePart(part: string): Buffer {
   const bytes = decodeBase64url(part);
   if (bytes === undefined) throw malformed('base64url that is not canonical');
   return bytes;

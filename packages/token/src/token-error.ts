@@ -7,9 +7,12 @@ import type { Reason } from './reasons.ts';
 export class TokenError extends Error {
   override readonly name = 'TokenError';
   readonly reason: Reason;
+  /** When it is worth asking again, in milliseconds from now; absent: not known. */
+  readonly retryAfterMs?: number;
 
-  constructor(reason: Reason, message: string, options?: { readonly cause?: unknown }) {
+  constructor(reason: Reason, message: string, options?: { readonly cause?: unknown; readonly retryAfterMs?: number }) {
     super(message, options);
     this.reason = reason;
+    if (options?.retryAfterMs !== undefined) this.retryAfterMs = options.retryAfterMs;
   }
 }

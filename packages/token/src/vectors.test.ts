@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { type Algorithm, algorithmOf, algorithms } from './algorithms.ts';
+import { verifyDpopProof } from './dpop-proof.ts';
 import { parseJws } from './jws.ts';
 import { exportSigningKey, importJwks, importSigningKey, type Jwk, thumbprint } from './keys.ts';
 import { reasonOf } from './testing.ts';
@@ -44,6 +45,13 @@ interface WycheproofGroup {
 const groupsOf = (file: string): readonly WycheproofGroup[] => read(`wycheproof/primitives/${file}_test.json`).testGroups;
 
 describe.skipIf(!present)('third-party vectors', () => {
+  test('RFC 9449 section 4.2: the DPoP proof is by the key of its thumbprint', () => {
+    const { proof, claims, jkt } = read('rfc/rfc9449-dpop.json');
+    const { htm, htu, iat, jti } = claims;
+    expect(verifyDpopProof(proof, { htm, htu, now: () => iat * 1000 })).toMatchObject({ jkt, jti, alg: 'ES256' });
+    report('RFC 9449', 1);
+  });
+
   test.each([
     ['ecdsa_secp256r1_sha256_p1363', 'ES256'],
     ['ed25519', 'EdDSA'],
