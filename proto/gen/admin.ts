@@ -30,8 +30,12 @@ import type { AddRevocationRequest as _tokenmesh_v1_AddRevocationRequest, AddRev
 import type { AddRevocationResponse as _tokenmesh_v1_AddRevocationResponse, AddRevocationResponse__Output as _tokenmesh_v1_AddRevocationResponse__Output } from './tokenmesh/v1/AddRevocationResponse.ts';
 import type { AdminClient as _tokenmesh_v1_AdminClient, AdminDefinition as _tokenmesh_v1_AdminDefinition } from './tokenmesh/v1/Admin.ts';
 import type { BindingEvidence as _tokenmesh_v1_BindingEvidence, BindingEvidence__Output as _tokenmesh_v1_BindingEvidence__Output } from './tokenmesh/v1/BindingEvidence.ts';
+import type { ExchangeTokenRefusal as _tokenmesh_v1_ExchangeTokenRefusal, ExchangeTokenRefusal__Output as _tokenmesh_v1_ExchangeTokenRefusal__Output } from './tokenmesh/v1/ExchangeTokenRefusal.ts';
 import type { ExchangeTokenRequest as _tokenmesh_v1_ExchangeTokenRequest, ExchangeTokenRequest__Output as _tokenmesh_v1_ExchangeTokenRequest__Output } from './tokenmesh/v1/ExchangeTokenRequest.ts';
 import type { ExchangeTokenResponse as _tokenmesh_v1_ExchangeTokenResponse, ExchangeTokenResponse__Output as _tokenmesh_v1_ExchangeTokenResponse__Output } from './tokenmesh/v1/ExchangeTokenResponse.ts';
+import type { ExchangeTokenResult as _tokenmesh_v1_ExchangeTokenResult, ExchangeTokenResult__Output as _tokenmesh_v1_ExchangeTokenResult__Output } from './tokenmesh/v1/ExchangeTokenResult.ts';
+import type { ExchangeTokensRequest as _tokenmesh_v1_ExchangeTokensRequest, ExchangeTokensRequest__Output as _tokenmesh_v1_ExchangeTokensRequest__Output } from './tokenmesh/v1/ExchangeTokensRequest.ts';
+import type { ExchangeTokensResponse as _tokenmesh_v1_ExchangeTokensResponse, ExchangeTokensResponse__Output as _tokenmesh_v1_ExchangeTokensResponse__Output } from './tokenmesh/v1/ExchangeTokensResponse.ts';
 import type { GetJwksRequest as _tokenmesh_v1_GetJwksRequest, GetJwksRequest__Output as _tokenmesh_v1_GetJwksRequest__Output } from './tokenmesh/v1/GetJwksRequest.ts';
 import type { GetJwksResponse as _tokenmesh_v1_GetJwksResponse, GetJwksResponse__Output as _tokenmesh_v1_GetJwksResponse__Output } from './tokenmesh/v1/GetJwksResponse.ts';
 import type { GetMetadataRequest as _tokenmesh_v1_GetMetadataRequest, GetMetadataRequest__Output as _tokenmesh_v1_GetMetadataRequest__Output } from './tokenmesh/v1/GetMetadataRequest.ts';
@@ -39,6 +43,8 @@ import type { GetMetadataResponse as _tokenmesh_v1_GetMetadataResponse, GetMetad
 import type { IntrospectTokenRequest as _tokenmesh_v1_IntrospectTokenRequest, IntrospectTokenRequest__Output as _tokenmesh_v1_IntrospectTokenRequest__Output } from './tokenmesh/v1/IntrospectTokenRequest.ts';
 import type { IntrospectTokenResponse as _tokenmesh_v1_IntrospectTokenResponse, IntrospectTokenResponse__Output as _tokenmesh_v1_IntrospectTokenResponse__Output } from './tokenmesh/v1/IntrospectTokenResponse.ts';
 import type { Jwk as _tokenmesh_v1_Jwk, Jwk__Output as _tokenmesh_v1_Jwk__Output } from './tokenmesh/v1/Jwk.ts';
+import type { ListKeysRequest as _tokenmesh_v1_ListKeysRequest, ListKeysRequest__Output as _tokenmesh_v1_ListKeysRequest__Output } from './tokenmesh/v1/ListKeysRequest.ts';
+import type { ListKeysResponse as _tokenmesh_v1_ListKeysResponse, ListKeysResponse__Output as _tokenmesh_v1_ListKeysResponse__Output } from './tokenmesh/v1/ListKeysResponse.ts';
 import type { ListRevocationsRequest as _tokenmesh_v1_ListRevocationsRequest, ListRevocationsRequest__Output as _tokenmesh_v1_ListRevocationsRequest__Output } from './tokenmesh/v1/ListRevocationsRequest.ts';
 import type { ListRevocationsResponse as _tokenmesh_v1_ListRevocationsResponse, ListRevocationsResponse__Output as _tokenmesh_v1_ListRevocationsResponse__Output } from './tokenmesh/v1/ListRevocationsResponse.ts';
 import type { ListVerifiersRequest as _tokenmesh_v1_ListVerifiersRequest, ListVerifiersRequest__Output as _tokenmesh_v1_ListVerifiersRequest__Output } from './tokenmesh/v1/ListVerifiersRequest.ts';
@@ -51,10 +57,15 @@ import type { Revocation as _tokenmesh_v1_Revocation, Revocation__Output as _tok
 import type { RevocationTarget as _tokenmesh_v1_RevocationTarget, RevocationTarget__Output as _tokenmesh_v1_RevocationTarget__Output } from './tokenmesh/v1/RevocationTarget.ts';
 import type { RevokeTokenRequest as _tokenmesh_v1_RevokeTokenRequest, RevokeTokenRequest__Output as _tokenmesh_v1_RevokeTokenRequest__Output } from './tokenmesh/v1/RevokeTokenRequest.ts';
 import type { RevokeTokenResponse as _tokenmesh_v1_RevokeTokenResponse, RevokeTokenResponse__Output as _tokenmesh_v1_RevokeTokenResponse__Output } from './tokenmesh/v1/RevokeTokenResponse.ts';
+import type { RotateKeysRequest as _tokenmesh_v1_RotateKeysRequest, RotateKeysRequest__Output as _tokenmesh_v1_RotateKeysRequest__Output } from './tokenmesh/v1/RotateKeysRequest.ts';
+import type { RotateKeysResponse as _tokenmesh_v1_RotateKeysResponse, RotateKeysResponse__Output as _tokenmesh_v1_RotateKeysResponse__Output } from './tokenmesh/v1/RotateKeysResponse.ts';
+import type { SigningKey as _tokenmesh_v1_SigningKey, SigningKey__Output as _tokenmesh_v1_SigningKey__Output } from './tokenmesh/v1/SigningKey.ts';
 import type { SuspendWorkloadRequest as _tokenmesh_v1_SuspendWorkloadRequest, SuspendWorkloadRequest__Output as _tokenmesh_v1_SuspendWorkloadRequest__Output } from './tokenmesh/v1/SuspendWorkloadRequest.ts';
 import type { SuspendWorkloadResponse as _tokenmesh_v1_SuspendWorkloadResponse, SuspendWorkloadResponse__Output as _tokenmesh_v1_SuspendWorkloadResponse__Output } from './tokenmesh/v1/SuspendWorkloadResponse.ts';
 import type { TokenExchangeClient as _tokenmesh_v1_TokenExchangeClient, TokenExchangeDefinition as _tokenmesh_v1_TokenExchangeDefinition } from './tokenmesh/v1/TokenExchange.ts';
 import type { Verifier as _tokenmesh_v1_Verifier, Verifier__Output as _tokenmesh_v1_Verifier__Output } from './tokenmesh/v1/Verifier.ts';
+import type { WithdrawKeyRequest as _tokenmesh_v1_WithdrawKeyRequest, WithdrawKeyRequest__Output as _tokenmesh_v1_WithdrawKeyRequest__Output } from './tokenmesh/v1/WithdrawKeyRequest.ts';
+import type { WithdrawKeyResponse as _tokenmesh_v1_WithdrawKeyResponse, WithdrawKeyResponse__Output as _tokenmesh_v1_WithdrawKeyResponse__Output } from './tokenmesh/v1/WithdrawKeyResponse.ts';
 import type { Workload as _tokenmesh_v1_Workload, Workload__Output as _tokenmesh_v1_Workload__Output } from './tokenmesh/v1/Workload.ts';
 
 type SubtypeConstructor<Constructor extends new (...args: any) => any, Subtype> = {
@@ -100,8 +111,12 @@ export interface ProtoGrpcType {
       Admin: SubtypeConstructor<typeof grpc.Client, _tokenmesh_v1_AdminClient> & { service: _tokenmesh_v1_AdminDefinition }
       BindingEvidence: MessageTypeDefinition<_tokenmesh_v1_BindingEvidence, _tokenmesh_v1_BindingEvidence__Output>
       Broadcast: EnumTypeDefinition
+      ExchangeTokenRefusal: MessageTypeDefinition<_tokenmesh_v1_ExchangeTokenRefusal, _tokenmesh_v1_ExchangeTokenRefusal__Output>
       ExchangeTokenRequest: MessageTypeDefinition<_tokenmesh_v1_ExchangeTokenRequest, _tokenmesh_v1_ExchangeTokenRequest__Output>
       ExchangeTokenResponse: MessageTypeDefinition<_tokenmesh_v1_ExchangeTokenResponse, _tokenmesh_v1_ExchangeTokenResponse__Output>
+      ExchangeTokenResult: MessageTypeDefinition<_tokenmesh_v1_ExchangeTokenResult, _tokenmesh_v1_ExchangeTokenResult__Output>
+      ExchangeTokensRequest: MessageTypeDefinition<_tokenmesh_v1_ExchangeTokensRequest, _tokenmesh_v1_ExchangeTokensRequest__Output>
+      ExchangeTokensResponse: MessageTypeDefinition<_tokenmesh_v1_ExchangeTokensResponse, _tokenmesh_v1_ExchangeTokensResponse__Output>
       GetJwksRequest: MessageTypeDefinition<_tokenmesh_v1_GetJwksRequest, _tokenmesh_v1_GetJwksRequest__Output>
       GetJwksResponse: MessageTypeDefinition<_tokenmesh_v1_GetJwksResponse, _tokenmesh_v1_GetJwksResponse__Output>
       GetMetadataRequest: MessageTypeDefinition<_tokenmesh_v1_GetMetadataRequest, _tokenmesh_v1_GetMetadataRequest__Output>
@@ -109,6 +124,8 @@ export interface ProtoGrpcType {
       IntrospectTokenRequest: MessageTypeDefinition<_tokenmesh_v1_IntrospectTokenRequest, _tokenmesh_v1_IntrospectTokenRequest__Output>
       IntrospectTokenResponse: MessageTypeDefinition<_tokenmesh_v1_IntrospectTokenResponse, _tokenmesh_v1_IntrospectTokenResponse__Output>
       Jwk: MessageTypeDefinition<_tokenmesh_v1_Jwk, _tokenmesh_v1_Jwk__Output>
+      ListKeysRequest: MessageTypeDefinition<_tokenmesh_v1_ListKeysRequest, _tokenmesh_v1_ListKeysRequest__Output>
+      ListKeysResponse: MessageTypeDefinition<_tokenmesh_v1_ListKeysResponse, _tokenmesh_v1_ListKeysResponse__Output>
       ListRevocationsRequest: MessageTypeDefinition<_tokenmesh_v1_ListRevocationsRequest, _tokenmesh_v1_ListRevocationsRequest__Output>
       ListRevocationsResponse: MessageTypeDefinition<_tokenmesh_v1_ListRevocationsResponse, _tokenmesh_v1_ListRevocationsResponse__Output>
       ListVerifiersRequest: MessageTypeDefinition<_tokenmesh_v1_ListVerifiersRequest, _tokenmesh_v1_ListVerifiersRequest__Output>
@@ -122,10 +139,15 @@ export interface ProtoGrpcType {
       RevocationTarget: MessageTypeDefinition<_tokenmesh_v1_RevocationTarget, _tokenmesh_v1_RevocationTarget__Output>
       RevokeTokenRequest: MessageTypeDefinition<_tokenmesh_v1_RevokeTokenRequest, _tokenmesh_v1_RevokeTokenRequest__Output>
       RevokeTokenResponse: MessageTypeDefinition<_tokenmesh_v1_RevokeTokenResponse, _tokenmesh_v1_RevokeTokenResponse__Output>
+      RotateKeysRequest: MessageTypeDefinition<_tokenmesh_v1_RotateKeysRequest, _tokenmesh_v1_RotateKeysRequest__Output>
+      RotateKeysResponse: MessageTypeDefinition<_tokenmesh_v1_RotateKeysResponse, _tokenmesh_v1_RotateKeysResponse__Output>
+      SigningKey: MessageTypeDefinition<_tokenmesh_v1_SigningKey, _tokenmesh_v1_SigningKey__Output>
       SuspendWorkloadRequest: MessageTypeDefinition<_tokenmesh_v1_SuspendWorkloadRequest, _tokenmesh_v1_SuspendWorkloadRequest__Output>
       SuspendWorkloadResponse: MessageTypeDefinition<_tokenmesh_v1_SuspendWorkloadResponse, _tokenmesh_v1_SuspendWorkloadResponse__Output>
       TokenExchange: SubtypeConstructor<typeof grpc.Client, _tokenmesh_v1_TokenExchangeClient> & { service: _tokenmesh_v1_TokenExchangeDefinition }
       Verifier: MessageTypeDefinition<_tokenmesh_v1_Verifier, _tokenmesh_v1_Verifier__Output>
+      WithdrawKeyRequest: MessageTypeDefinition<_tokenmesh_v1_WithdrawKeyRequest, _tokenmesh_v1_WithdrawKeyRequest__Output>
+      WithdrawKeyResponse: MessageTypeDefinition<_tokenmesh_v1_WithdrawKeyResponse, _tokenmesh_v1_WithdrawKeyResponse__Output>
       Workload: MessageTypeDefinition<_tokenmesh_v1_Workload, _tokenmesh_v1_Workload__Output>
     }
   }

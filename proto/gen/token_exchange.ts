@@ -27,8 +27,12 @@ import type { UninterpretedOption as _google_protobuf_UninterpretedOption, Unint
 import type { AccessRule as _tokenmesh_v1_AccessRule, AccessRule__Output as _tokenmesh_v1_AccessRule__Output } from './tokenmesh/v1/AccessRule.ts';
 import type { Acknowledgement as _tokenmesh_v1_Acknowledgement, Acknowledgement__Output as _tokenmesh_v1_Acknowledgement__Output } from './tokenmesh/v1/Acknowledgement.ts';
 import type { BindingEvidence as _tokenmesh_v1_BindingEvidence, BindingEvidence__Output as _tokenmesh_v1_BindingEvidence__Output } from './tokenmesh/v1/BindingEvidence.ts';
+import type { ExchangeTokenRefusal as _tokenmesh_v1_ExchangeTokenRefusal, ExchangeTokenRefusal__Output as _tokenmesh_v1_ExchangeTokenRefusal__Output } from './tokenmesh/v1/ExchangeTokenRefusal.ts';
 import type { ExchangeTokenRequest as _tokenmesh_v1_ExchangeTokenRequest, ExchangeTokenRequest__Output as _tokenmesh_v1_ExchangeTokenRequest__Output } from './tokenmesh/v1/ExchangeTokenRequest.ts';
 import type { ExchangeTokenResponse as _tokenmesh_v1_ExchangeTokenResponse, ExchangeTokenResponse__Output as _tokenmesh_v1_ExchangeTokenResponse__Output } from './tokenmesh/v1/ExchangeTokenResponse.ts';
+import type { ExchangeTokenResult as _tokenmesh_v1_ExchangeTokenResult, ExchangeTokenResult__Output as _tokenmesh_v1_ExchangeTokenResult__Output } from './tokenmesh/v1/ExchangeTokenResult.ts';
+import type { ExchangeTokensRequest as _tokenmesh_v1_ExchangeTokensRequest, ExchangeTokensRequest__Output as _tokenmesh_v1_ExchangeTokensRequest__Output } from './tokenmesh/v1/ExchangeTokensRequest.ts';
+import type { ExchangeTokensResponse as _tokenmesh_v1_ExchangeTokensResponse, ExchangeTokensResponse__Output as _tokenmesh_v1_ExchangeTokensResponse__Output } from './tokenmesh/v1/ExchangeTokensResponse.ts';
 import type { GetJwksRequest as _tokenmesh_v1_GetJwksRequest, GetJwksRequest__Output as _tokenmesh_v1_GetJwksRequest__Output } from './tokenmesh/v1/GetJwksRequest.ts';
 import type { GetJwksResponse as _tokenmesh_v1_GetJwksResponse, GetJwksResponse__Output as _tokenmesh_v1_GetJwksResponse__Output } from './tokenmesh/v1/GetJwksResponse.ts';
 import type { GetMetadataRequest as _tokenmesh_v1_GetMetadataRequest, GetMetadataRequest__Output as _tokenmesh_v1_GetMetadataRequest__Output } from './tokenmesh/v1/GetMetadataRequest.ts';
@@ -80,8 +84,12 @@ export interface ProtoGrpcType {
       Acknowledgement: MessageTypeDefinition<_tokenmesh_v1_Acknowledgement, _tokenmesh_v1_Acknowledgement__Output>
       BindingEvidence: MessageTypeDefinition<_tokenmesh_v1_BindingEvidence, _tokenmesh_v1_BindingEvidence__Output>
       Broadcast: EnumTypeDefinition
+      ExchangeTokenRefusal: MessageTypeDefinition<_tokenmesh_v1_ExchangeTokenRefusal, _tokenmesh_v1_ExchangeTokenRefusal__Output>
       ExchangeTokenRequest: MessageTypeDefinition<_tokenmesh_v1_ExchangeTokenRequest, _tokenmesh_v1_ExchangeTokenRequest__Output>
       ExchangeTokenResponse: MessageTypeDefinition<_tokenmesh_v1_ExchangeTokenResponse, _tokenmesh_v1_ExchangeTokenResponse__Output>
+      ExchangeTokenResult: MessageTypeDefinition<_tokenmesh_v1_ExchangeTokenResult, _tokenmesh_v1_ExchangeTokenResult__Output>
+      ExchangeTokensRequest: MessageTypeDefinition<_tokenmesh_v1_ExchangeTokensRequest, _tokenmesh_v1_ExchangeTokensRequest__Output>
+      ExchangeTokensResponse: MessageTypeDefinition<_tokenmesh_v1_ExchangeTokensResponse, _tokenmesh_v1_ExchangeTokensResponse__Output>
       GetJwksRequest: MessageTypeDefinition<_tokenmesh_v1_GetJwksRequest, _tokenmesh_v1_GetJwksRequest__Output>
       GetJwksResponse: MessageTypeDefinition<_tokenmesh_v1_GetJwksResponse, _tokenmesh_v1_GetJwksResponse__Output>
       GetMetadataRequest: MessageTypeDefinition<_tokenmesh_v1_GetMetadataRequest, _tokenmesh_v1_GetMetadataRequest__Output>

@@ -4,6 +4,8 @@ import type * as grpc from '@grpc/grpc-js'
 import type { MethodDefinition } from '@grpc/proto-loader'
 import type { AddRevocationRequest as _tokenmesh_v1_AddRevocationRequest, AddRevocationRequest__Output as _tokenmesh_v1_AddRevocationRequest__Output } from '../../tokenmesh/v1/AddRevocationRequest.ts';
 import type { AddRevocationResponse as _tokenmesh_v1_AddRevocationResponse, AddRevocationResponse__Output as _tokenmesh_v1_AddRevocationResponse__Output } from '../../tokenmesh/v1/AddRevocationResponse.ts';
+import type { ListKeysRequest as _tokenmesh_v1_ListKeysRequest, ListKeysRequest__Output as _tokenmesh_v1_ListKeysRequest__Output } from '../../tokenmesh/v1/ListKeysRequest.ts';
+import type { ListKeysResponse as _tokenmesh_v1_ListKeysResponse, ListKeysResponse__Output as _tokenmesh_v1_ListKeysResponse__Output } from '../../tokenmesh/v1/ListKeysResponse.ts';
 import type { ListRevocationsRequest as _tokenmesh_v1_ListRevocationsRequest, ListRevocationsRequest__Output as _tokenmesh_v1_ListRevocationsRequest__Output } from '../../tokenmesh/v1/ListRevocationsRequest.ts';
 import type { ListRevocationsResponse as _tokenmesh_v1_ListRevocationsResponse, ListRevocationsResponse__Output as _tokenmesh_v1_ListRevocationsResponse__Output } from '../../tokenmesh/v1/ListRevocationsResponse.ts';
 import type { ListVerifiersRequest as _tokenmesh_v1_ListVerifiersRequest, ListVerifiersRequest__Output as _tokenmesh_v1_ListVerifiersRequest__Output } from '../../tokenmesh/v1/ListVerifiersRequest.ts';
@@ -12,8 +14,12 @@ import type { ListWorkloadsRequest as _tokenmesh_v1_ListWorkloadsRequest, ListWo
 import type { ListWorkloadsResponse as _tokenmesh_v1_ListWorkloadsResponse, ListWorkloadsResponse__Output as _tokenmesh_v1_ListWorkloadsResponse__Output } from '../../tokenmesh/v1/ListWorkloadsResponse.ts';
 import type { ResumeWorkloadRequest as _tokenmesh_v1_ResumeWorkloadRequest, ResumeWorkloadRequest__Output as _tokenmesh_v1_ResumeWorkloadRequest__Output } from '../../tokenmesh/v1/ResumeWorkloadRequest.ts';
 import type { ResumeWorkloadResponse as _tokenmesh_v1_ResumeWorkloadResponse, ResumeWorkloadResponse__Output as _tokenmesh_v1_ResumeWorkloadResponse__Output } from '../../tokenmesh/v1/ResumeWorkloadResponse.ts';
+import type { RotateKeysRequest as _tokenmesh_v1_RotateKeysRequest, RotateKeysRequest__Output as _tokenmesh_v1_RotateKeysRequest__Output } from '../../tokenmesh/v1/RotateKeysRequest.ts';
+import type { RotateKeysResponse as _tokenmesh_v1_RotateKeysResponse, RotateKeysResponse__Output as _tokenmesh_v1_RotateKeysResponse__Output } from '../../tokenmesh/v1/RotateKeysResponse.ts';
 import type { SuspendWorkloadRequest as _tokenmesh_v1_SuspendWorkloadRequest, SuspendWorkloadRequest__Output as _tokenmesh_v1_SuspendWorkloadRequest__Output } from '../../tokenmesh/v1/SuspendWorkloadRequest.ts';
 import type { SuspendWorkloadResponse as _tokenmesh_v1_SuspendWorkloadResponse, SuspendWorkloadResponse__Output as _tokenmesh_v1_SuspendWorkloadResponse__Output } from '../../tokenmesh/v1/SuspendWorkloadResponse.ts';
+import type { WithdrawKeyRequest as _tokenmesh_v1_WithdrawKeyRequest, WithdrawKeyRequest__Output as _tokenmesh_v1_WithdrawKeyRequest__Output } from '../../tokenmesh/v1/WithdrawKeyRequest.ts';
+import type { WithdrawKeyResponse as _tokenmesh_v1_WithdrawKeyResponse, WithdrawKeyResponse__Output as _tokenmesh_v1_WithdrawKeyResponse__Output } from '../../tokenmesh/v1/WithdrawKeyResponse.ts';
 
 export interface AdminClient extends grpc.Client {
   AddRevocation(argument: _tokenmesh_v1_AddRevocationRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_tokenmesh_v1_AddRevocationResponse__Output>): grpc.ClientUnaryCall;
@@ -24,6 +30,15 @@ export interface AdminClient extends grpc.Client {
   addRevocation(argument: _tokenmesh_v1_AddRevocationRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_tokenmesh_v1_AddRevocationResponse__Output>): grpc.ClientUnaryCall;
   addRevocation(argument: _tokenmesh_v1_AddRevocationRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_tokenmesh_v1_AddRevocationResponse__Output>): grpc.ClientUnaryCall;
   addRevocation(argument: _tokenmesh_v1_AddRevocationRequest, callback: grpc.requestCallback<_tokenmesh_v1_AddRevocationResponse__Output>): grpc.ClientUnaryCall;
+
+  ListKeys(argument: _tokenmesh_v1_ListKeysRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_tokenmesh_v1_ListKeysResponse__Output>): grpc.ClientUnaryCall;
+  ListKeys(argument: _tokenmesh_v1_ListKeysRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_tokenmesh_v1_ListKeysResponse__Output>): grpc.ClientUnaryCall;
+  ListKeys(argument: _tokenmesh_v1_ListKeysRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_tokenmesh_v1_ListKeysResponse__Output>): grpc.ClientUnaryCall;
+  ListKeys(argument: _tokenmesh_v1_ListKeysRequest, callback: grpc.requestCallback<_tokenmesh_v1_ListKeysResponse__Output>): grpc.ClientUnaryCall;
+  listKeys(argument: _tokenmesh_v1_ListKeysRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_tokenmesh_v1_ListKeysResponse__Output>): grpc.ClientUnaryCall;
+  listKeys(argument: _tokenmesh_v1_ListKeysRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_tokenmesh_v1_ListKeysResponse__Output>): grpc.ClientUnaryCall;
+  listKeys(argument: _tokenmesh_v1_ListKeysRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_tokenmesh_v1_ListKeysResponse__Output>): grpc.ClientUnaryCall;
+  listKeys(argument: _tokenmesh_v1_ListKeysRequest, callback: grpc.requestCallback<_tokenmesh_v1_ListKeysResponse__Output>): grpc.ClientUnaryCall;
 
   ListRevocations(argument: _tokenmesh_v1_ListRevocationsRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_tokenmesh_v1_ListRevocationsResponse__Output>): grpc.ClientUnaryCall;
   ListRevocations(argument: _tokenmesh_v1_ListRevocationsRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_tokenmesh_v1_ListRevocationsResponse__Output>): grpc.ClientUnaryCall;
@@ -61,6 +76,15 @@ export interface AdminClient extends grpc.Client {
   resumeWorkload(argument: _tokenmesh_v1_ResumeWorkloadRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_tokenmesh_v1_ResumeWorkloadResponse__Output>): grpc.ClientUnaryCall;
   resumeWorkload(argument: _tokenmesh_v1_ResumeWorkloadRequest, callback: grpc.requestCallback<_tokenmesh_v1_ResumeWorkloadResponse__Output>): grpc.ClientUnaryCall;
 
+  RotateKeys(argument: _tokenmesh_v1_RotateKeysRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_tokenmesh_v1_RotateKeysResponse__Output>): grpc.ClientUnaryCall;
+  RotateKeys(argument: _tokenmesh_v1_RotateKeysRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_tokenmesh_v1_RotateKeysResponse__Output>): grpc.ClientUnaryCall;
+  RotateKeys(argument: _tokenmesh_v1_RotateKeysRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_tokenmesh_v1_RotateKeysResponse__Output>): grpc.ClientUnaryCall;
+  RotateKeys(argument: _tokenmesh_v1_RotateKeysRequest, callback: grpc.requestCallback<_tokenmesh_v1_RotateKeysResponse__Output>): grpc.ClientUnaryCall;
+  rotateKeys(argument: _tokenmesh_v1_RotateKeysRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_tokenmesh_v1_RotateKeysResponse__Output>): grpc.ClientUnaryCall;
+  rotateKeys(argument: _tokenmesh_v1_RotateKeysRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_tokenmesh_v1_RotateKeysResponse__Output>): grpc.ClientUnaryCall;
+  rotateKeys(argument: _tokenmesh_v1_RotateKeysRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_tokenmesh_v1_RotateKeysResponse__Output>): grpc.ClientUnaryCall;
+  rotateKeys(argument: _tokenmesh_v1_RotateKeysRequest, callback: grpc.requestCallback<_tokenmesh_v1_RotateKeysResponse__Output>): grpc.ClientUnaryCall;
+
   SuspendWorkload(argument: _tokenmesh_v1_SuspendWorkloadRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_tokenmesh_v1_SuspendWorkloadResponse__Output>): grpc.ClientUnaryCall;
   SuspendWorkload(argument: _tokenmesh_v1_SuspendWorkloadRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_tokenmesh_v1_SuspendWorkloadResponse__Output>): grpc.ClientUnaryCall;
   SuspendWorkload(argument: _tokenmesh_v1_SuspendWorkloadRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_tokenmesh_v1_SuspendWorkloadResponse__Output>): grpc.ClientUnaryCall;
@@ -70,10 +94,21 @@ export interface AdminClient extends grpc.Client {
   suspendWorkload(argument: _tokenmesh_v1_SuspendWorkloadRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_tokenmesh_v1_SuspendWorkloadResponse__Output>): grpc.ClientUnaryCall;
   suspendWorkload(argument: _tokenmesh_v1_SuspendWorkloadRequest, callback: grpc.requestCallback<_tokenmesh_v1_SuspendWorkloadResponse__Output>): grpc.ClientUnaryCall;
 
+  WithdrawKey(argument: _tokenmesh_v1_WithdrawKeyRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_tokenmesh_v1_WithdrawKeyResponse__Output>): grpc.ClientUnaryCall;
+  WithdrawKey(argument: _tokenmesh_v1_WithdrawKeyRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_tokenmesh_v1_WithdrawKeyResponse__Output>): grpc.ClientUnaryCall;
+  WithdrawKey(argument: _tokenmesh_v1_WithdrawKeyRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_tokenmesh_v1_WithdrawKeyResponse__Output>): grpc.ClientUnaryCall;
+  WithdrawKey(argument: _tokenmesh_v1_WithdrawKeyRequest, callback: grpc.requestCallback<_tokenmesh_v1_WithdrawKeyResponse__Output>): grpc.ClientUnaryCall;
+  withdrawKey(argument: _tokenmesh_v1_WithdrawKeyRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_tokenmesh_v1_WithdrawKeyResponse__Output>): grpc.ClientUnaryCall;
+  withdrawKey(argument: _tokenmesh_v1_WithdrawKeyRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_tokenmesh_v1_WithdrawKeyResponse__Output>): grpc.ClientUnaryCall;
+  withdrawKey(argument: _tokenmesh_v1_WithdrawKeyRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_tokenmesh_v1_WithdrawKeyResponse__Output>): grpc.ClientUnaryCall;
+  withdrawKey(argument: _tokenmesh_v1_WithdrawKeyRequest, callback: grpc.requestCallback<_tokenmesh_v1_WithdrawKeyResponse__Output>): grpc.ClientUnaryCall;
+
 }
 
 export interface AdminHandlers extends grpc.UntypedServiceImplementation {
   AddRevocation: grpc.handleUnaryCall<_tokenmesh_v1_AddRevocationRequest__Output, _tokenmesh_v1_AddRevocationResponse>;
+
+  ListKeys: grpc.handleUnaryCall<_tokenmesh_v1_ListKeysRequest__Output, _tokenmesh_v1_ListKeysResponse>;
 
   ListRevocations: grpc.handleUnaryCall<_tokenmesh_v1_ListRevocationsRequest__Output, _tokenmesh_v1_ListRevocationsResponse>;
 
@@ -83,15 +118,22 @@ export interface AdminHandlers extends grpc.UntypedServiceImplementation {
 
   ResumeWorkload: grpc.handleUnaryCall<_tokenmesh_v1_ResumeWorkloadRequest__Output, _tokenmesh_v1_ResumeWorkloadResponse>;
 
+  RotateKeys: grpc.handleUnaryCall<_tokenmesh_v1_RotateKeysRequest__Output, _tokenmesh_v1_RotateKeysResponse>;
+
   SuspendWorkload: grpc.handleUnaryCall<_tokenmesh_v1_SuspendWorkloadRequest__Output, _tokenmesh_v1_SuspendWorkloadResponse>;
+
+  WithdrawKey: grpc.handleUnaryCall<_tokenmesh_v1_WithdrawKeyRequest__Output, _tokenmesh_v1_WithdrawKeyResponse>;
 
 }
 
 export interface AdminDefinition extends grpc.ServiceDefinition {
   AddRevocation: MethodDefinition<_tokenmesh_v1_AddRevocationRequest, _tokenmesh_v1_AddRevocationResponse, _tokenmesh_v1_AddRevocationRequest__Output, _tokenmesh_v1_AddRevocationResponse__Output>
+  ListKeys: MethodDefinition<_tokenmesh_v1_ListKeysRequest, _tokenmesh_v1_ListKeysResponse, _tokenmesh_v1_ListKeysRequest__Output, _tokenmesh_v1_ListKeysResponse__Output>
   ListRevocations: MethodDefinition<_tokenmesh_v1_ListRevocationsRequest, _tokenmesh_v1_ListRevocationsResponse, _tokenmesh_v1_ListRevocationsRequest__Output, _tokenmesh_v1_ListRevocationsResponse__Output>
   ListVerifiers: MethodDefinition<_tokenmesh_v1_ListVerifiersRequest, _tokenmesh_v1_ListVerifiersResponse, _tokenmesh_v1_ListVerifiersRequest__Output, _tokenmesh_v1_ListVerifiersResponse__Output>
   ListWorkloads: MethodDefinition<_tokenmesh_v1_ListWorkloadsRequest, _tokenmesh_v1_ListWorkloadsResponse, _tokenmesh_v1_ListWorkloadsRequest__Output, _tokenmesh_v1_ListWorkloadsResponse__Output>
   ResumeWorkload: MethodDefinition<_tokenmesh_v1_ResumeWorkloadRequest, _tokenmesh_v1_ResumeWorkloadResponse, _tokenmesh_v1_ResumeWorkloadRequest__Output, _tokenmesh_v1_ResumeWorkloadResponse__Output>
+  RotateKeys: MethodDefinition<_tokenmesh_v1_RotateKeysRequest, _tokenmesh_v1_RotateKeysResponse, _tokenmesh_v1_RotateKeysRequest__Output, _tokenmesh_v1_RotateKeysResponse__Output>
   SuspendWorkload: MethodDefinition<_tokenmesh_v1_SuspendWorkloadRequest, _tokenmesh_v1_SuspendWorkloadResponse, _tokenmesh_v1_SuspendWorkloadRequest__Output, _tokenmesh_v1_SuspendWorkloadResponse__Output>
+  WithdrawKey: MethodDefinition<_tokenmesh_v1_WithdrawKeyRequest, _tokenmesh_v1_WithdrawKeyResponse, _tokenmesh_v1_WithdrawKeyRequest__Output, _tokenmesh_v1_WithdrawKeyResponse__Output>
 }

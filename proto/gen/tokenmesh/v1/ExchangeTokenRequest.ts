@@ -18,6 +18,7 @@ export interface ExchangeTokenRequest {
   'actor_token_type'?: (string);
   'refresh_token'?: (string);
   'subject_token_binding'?: (_tokenmesh_v1_BindingEvidence | null);
+  'actor_token_binding'?: (_tokenmesh_v1_BindingEvidence | null);
 }
 
 export interface ExchangeTokenRequest__Output {
@@ -36,4 +37,5 @@ export interface ExchangeTokenRequest__Output {
   'actor_token_type': (string);
   'refresh_token': (string);
   'subject_token_binding': (_tokenmesh_v1_BindingEvidence__Output | null);
+  'actor_token_binding': (_tokenmesh_v1_BindingEvidence__Output | null);
 }

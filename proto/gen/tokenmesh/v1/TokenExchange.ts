@@ -4,6 +4,8 @@ import type * as grpc from '@grpc/grpc-js'
 import type { MethodDefinition } from '@grpc/proto-loader'
 import type { ExchangeTokenRequest as _tokenmesh_v1_ExchangeTokenRequest, ExchangeTokenRequest__Output as _tokenmesh_v1_ExchangeTokenRequest__Output } from '../../tokenmesh/v1/ExchangeTokenRequest.ts';
 import type { ExchangeTokenResponse as _tokenmesh_v1_ExchangeTokenResponse, ExchangeTokenResponse__Output as _tokenmesh_v1_ExchangeTokenResponse__Output } from '../../tokenmesh/v1/ExchangeTokenResponse.ts';
+import type { ExchangeTokensRequest as _tokenmesh_v1_ExchangeTokensRequest, ExchangeTokensRequest__Output as _tokenmesh_v1_ExchangeTokensRequest__Output } from '../../tokenmesh/v1/ExchangeTokensRequest.ts';
+import type { ExchangeTokensResponse as _tokenmesh_v1_ExchangeTokensResponse, ExchangeTokensResponse__Output as _tokenmesh_v1_ExchangeTokensResponse__Output } from '../../tokenmesh/v1/ExchangeTokensResponse.ts';
 import type { GetJwksRequest as _tokenmesh_v1_GetJwksRequest, GetJwksRequest__Output as _tokenmesh_v1_GetJwksRequest__Output } from '../../tokenmesh/v1/GetJwksRequest.ts';
 import type { GetJwksResponse as _tokenmesh_v1_GetJwksResponse, GetJwksResponse__Output as _tokenmesh_v1_GetJwksResponse__Output } from '../../tokenmesh/v1/GetJwksResponse.ts';
 import type { GetMetadataRequest as _tokenmesh_v1_GetMetadataRequest, GetMetadataRequest__Output as _tokenmesh_v1_GetMetadataRequest__Output } from '../../tokenmesh/v1/GetMetadataRequest.ts';
@@ -22,6 +24,15 @@ export interface TokenExchangeClient extends grpc.Client {
   exchangeToken(argument: _tokenmesh_v1_ExchangeTokenRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_tokenmesh_v1_ExchangeTokenResponse__Output>): grpc.ClientUnaryCall;
   exchangeToken(argument: _tokenmesh_v1_ExchangeTokenRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_tokenmesh_v1_ExchangeTokenResponse__Output>): grpc.ClientUnaryCall;
   exchangeToken(argument: _tokenmesh_v1_ExchangeTokenRequest, callback: grpc.requestCallback<_tokenmesh_v1_ExchangeTokenResponse__Output>): grpc.ClientUnaryCall;
+
+  ExchangeTokens(argument: _tokenmesh_v1_ExchangeTokensRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_tokenmesh_v1_ExchangeTokensResponse__Output>): grpc.ClientUnaryCall;
+  ExchangeTokens(argument: _tokenmesh_v1_ExchangeTokensRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_tokenmesh_v1_ExchangeTokensResponse__Output>): grpc.ClientUnaryCall;
+  ExchangeTokens(argument: _tokenmesh_v1_ExchangeTokensRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_tokenmesh_v1_ExchangeTokensResponse__Output>): grpc.ClientUnaryCall;
+  ExchangeTokens(argument: _tokenmesh_v1_ExchangeTokensRequest, callback: grpc.requestCallback<_tokenmesh_v1_ExchangeTokensResponse__Output>): grpc.ClientUnaryCall;
+  exchangeTokens(argument: _tokenmesh_v1_ExchangeTokensRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_tokenmesh_v1_ExchangeTokensResponse__Output>): grpc.ClientUnaryCall;
+  exchangeTokens(argument: _tokenmesh_v1_ExchangeTokensRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_tokenmesh_v1_ExchangeTokensResponse__Output>): grpc.ClientUnaryCall;
+  exchangeTokens(argument: _tokenmesh_v1_ExchangeTokensRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_tokenmesh_v1_ExchangeTokensResponse__Output>): grpc.ClientUnaryCall;
+  exchangeTokens(argument: _tokenmesh_v1_ExchangeTokensRequest, callback: grpc.requestCallback<_tokenmesh_v1_ExchangeTokensResponse__Output>): grpc.ClientUnaryCall;
 
   GetJwks(argument: _tokenmesh_v1_GetJwksRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_tokenmesh_v1_GetJwksResponse__Output>): grpc.ClientUnaryCall;
   GetJwks(argument: _tokenmesh_v1_GetJwksRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_tokenmesh_v1_GetJwksResponse__Output>): grpc.ClientUnaryCall;
@@ -64,6 +75,8 @@ export interface TokenExchangeClient extends grpc.Client {
 export interface TokenExchangeHandlers extends grpc.UntypedServiceImplementation {
   ExchangeToken: grpc.handleUnaryCall<_tokenmesh_v1_ExchangeTokenRequest__Output, _tokenmesh_v1_ExchangeTokenResponse>;
 
+  ExchangeTokens: grpc.handleUnaryCall<_tokenmesh_v1_ExchangeTokensRequest__Output, _tokenmesh_v1_ExchangeTokensResponse>;
+
   GetJwks: grpc.handleUnaryCall<_tokenmesh_v1_GetJwksRequest__Output, _tokenmesh_v1_GetJwksResponse>;
 
   GetMetadata: grpc.handleUnaryCall<_tokenmesh_v1_GetMetadataRequest__Output, _tokenmesh_v1_GetMetadataResponse>;
@@ -76,6 +89,7 @@ export interface TokenExchangeHandlers extends grpc.UntypedServiceImplementation
 
 export interface TokenExchangeDefinition extends grpc.ServiceDefinition {
   ExchangeToken: MethodDefinition<_tokenmesh_v1_ExchangeTokenRequest, _tokenmesh_v1_ExchangeTokenResponse, _tokenmesh_v1_ExchangeTokenRequest__Output, _tokenmesh_v1_ExchangeTokenResponse__Output>
+  ExchangeTokens: MethodDefinition<_tokenmesh_v1_ExchangeTokensRequest, _tokenmesh_v1_ExchangeTokensResponse, _tokenmesh_v1_ExchangeTokensRequest__Output, _tokenmesh_v1_ExchangeTokensResponse__Output>
   GetJwks: MethodDefinition<_tokenmesh_v1_GetJwksRequest, _tokenmesh_v1_GetJwksResponse, _tokenmesh_v1_GetJwksRequest__Output, _tokenmesh_v1_GetJwksResponse__Output>
   GetMetadata: MethodDefinition<_tokenmesh_v1_GetMetadataRequest, _tokenmesh_v1_GetMetadataResponse, _tokenmesh_v1_GetMetadataRequest__Output, _tokenmesh_v1_GetMetadataResponse__Output>
   IntrospectToken: MethodDefinition<_tokenmesh_v1_IntrospectTokenRequest, _tokenmesh_v1_IntrospectTokenResponse, _tokenmesh_v1_IntrospectTokenRequest__Output, _tokenmesh_v1_IntrospectTokenResponse__Output>

@@ -1,0 +1,10 @@
+// Original file: tokenmesh/v1/admin.proto
+
+
+export interface RotateKeysRequest {
+  'purpose'?: (string);
+}
+
+export interface RotateKeysRequest__Output {
+  'purpose': (string);
+}

@@ -1,0 +1,12 @@
+// Original file: tokenmesh/v1/admin.proto
+
+
+export interface RotateKeysResponse {
+  'active_kid'?: (string);
+  'next_kid'?: (string);
+}
+
+export interface RotateKeysResponse__Output {
+  'active_kid': (string);
+  'next_kid': (string);
+}
