@@ -9,4 +9,11 @@ export { oauthError, type Refusal, type RefusalStatus, refusalOf, refusalStatus,
 export { tracingClientInterceptor, tracingServerInterceptor } from './tracing.ts';
 export { type UnaryMethod, type UnaryOptions, unary } from './unary.ts';
 export type { CallVerifierOptions, Peer, RevocationView } from './verify-call.ts';
-export { type ClientAuthentication, privateKeyJwt, type WorkloadCredential } from './workload-credential.ts';
+export {
+  type ClientAuthentication,
+  clientCertificate,
+  jwtSvid,
+  kubernetesToken,
+  privateKeyJwt,
+  type WorkloadCredential,
+} from './workload-credential.ts';

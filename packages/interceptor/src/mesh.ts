@@ -33,7 +33,7 @@ export interface MeshOptions {
   readonly self: string;
   /** `host:port` of token-exchange; always reached over TLS. */
   readonly tokenExchange: string;
-  /** How this workload proves who it is; `privateKeyJwt(keyFile)`. */
+  /** How this workload proves who it is: `privateKeyJwt(keyFile)`, `kubernetesToken(file)`, `jwtSvid(file)` or `clientCertificate()`. */
   readonly credential: WorkloadCredential;
   /** Certificate authorities (PEM) that certificates of the mesh chain to. Default: the system's. */
   readonly ca?: string | Buffer;
@@ -143,7 +143,7 @@ export async function createMesh(options: MeshOptions): Promise<Mesh> {
   });
   const fallback = grpcTransport(feedClient);
   const courier = options.nats && (await openCourier({ ...options.nats, mesh: trustDomain }));
-  const keys = createRemoteKeySet({ fetch: exchangeClient.fetchKeys, now, random });
+  const keys = createRemoteKeySet({ fetch: exchangeClient.fetchKeys, onChange: () => report(), now, random });
   const feed = createRevocationFeed({
     record: grpcRecord(feedClient),
     ...(courier && { courier }),
@@ -161,14 +161,17 @@ export async function createMesh(options: MeshOptions): Promise<Mesh> {
   const closing = new AbortController();
 
   const instance = newId();
-  const reporting = setInterval(() => {
+  // a rotation waits for the report: it is sent at once when new keys were learned
+  function report(): void {
+    if (servers.length === 0 || closing.signal.aborted) return;
     const freshness = feed.freshness();
     const known =
       freshness.state === 'empty'
         ? { fresh_at_ms: 0, n: 0, path: '' }
         : { fresh_at_ms: freshness.freshAtMs, n: freshness.n, path: freshness.path };
-    if (servers.length > 0) fallback.report({ ...known, instance, kids: [...keys.kids()], version: packageJson.version });
-  }, reportEveryMs).unref();
+    fallback.report({ ...known, instance, kids: [...keys.kids()], version: packageJson.version });
+  }
+  const reporting = setInterval(report, reportEveryMs).unref();
 
   async function obtainFirst(audience: string): Promise<void> {
     while (!closing.signal.aborted) {

@@ -56,6 +56,23 @@ describe('createRemoteKeySet', () => {
     expect(keys.find('k2')).toMatchObject({ kid: 'k2' });
   });
 
+  it('tells when the set of keys is another one, and not when it was asked for again', async () => {
+    const heard: string[] = [];
+    keys = createRemoteKeySet({
+      fetch: async () => published as FetchedKeys, // no test of this one makes it an Error
+      onChange: () => heard.push(keys.kids().join()),
+      random: () => 0.5,
+    });
+    await keys.ready();
+    await vi.advanceTimersByTimeAsync(30_000);
+    expect(heard).toEqual(['k1']);
+    published = { keys: [exportJwk(first), exportJwk(second)], maxAgeSeconds: 60 };
+    await vi.advanceTimersByTimeAsync(30_000);
+    published = { keys: [exportJwk(second)], maxAgeSeconds: 60 };
+    await vi.advanceTimersByTimeAsync(30_000);
+    expect(heard).toEqual(['k1', 'k1,k2', 'k2']);
+  });
+
   it('T-35: fetches at most once a second however many unknown kids are asked for', async () => {
     keys = open();
     await keys.ready();

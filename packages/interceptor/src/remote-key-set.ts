@@ -24,14 +24,16 @@ export interface RemoteKeySet extends KeySet {
  *
  * @param options.fetch Asks the issuer, over a channel that proves who it is; rejects when it cannot be asked.
  * @param options.maxStaleMs Default 24 h.
+ * @param options.onChange Called when the set of keys is another one than before; must not throw.
  */
 export function createRemoteKeySet(options: {
   readonly fetch: () => Promise<FetchedKeys>;
   readonly maxStaleMs?: number;
+  readonly onChange?: () => void;
   readonly now?: () => number;
   readonly random?: () => number;
 }): RemoteKeySet {
-  const { fetch, maxStaleMs = 24 * 3600_000, now = Date.now, random = Math.random } = options;
+  const { fetch, maxStaleMs = 24 * 3600_000, onChange, now = Date.now, random = Math.random } = options;
   let keys: ReadonlyMap<string, VerificationKey> = new Map();
   let fetchedAtMs = Number.NEGATIVE_INFINITY;
   let askedAtMs = Number.NEGATIVE_INFINITY;
@@ -52,11 +54,13 @@ export function createRemoteKeySet(options: {
     askedAtMs = now();
     try {
       const answer = await fetch();
+      const before = keys;
       keys = importJwks(answer.keys);
       fetchedAtMs = now();
       failures = 0;
       loaded.resolve();
       schedule(answer.maxAgeSeconds * 500);
+      if (keys.size !== before.size || [...keys.keys()].some((kid) => !before.has(kid))) onChange?.();
     } catch {
       failures++;
       schedule(Math.min(30_000, 250 * 2 ** failures));

@@ -87,8 +87,8 @@ const wire = {
   },
 } as const satisfies Record<Reason, WireError>;
 
-/** What the caller is told to wait before it asks again, where a retry helps. */
-const retryDelayMs = 1_000;
+/** What the caller is told to wait before it asks again, where a retry helps and nobody knows better. */
+const defaultRetryDelayMs = 1_000;
 
 /** A status that ends a call. `metadata` holds the trailers. */
 export interface RefusalStatus {
@@ -102,8 +102,13 @@ export interface RefusalStatus {
  * `grpc-status-details-bin`, and the RFC 6750 challenge in the trailer `www-authenticate`.
  *
  * @param info Facts for the caller, put into `ErrorInfo.metadata`; `scope` is also named in the challenge. Never a token.
+ * @param retryDelayMs Put into `RetryInfo`; default 1000.
  */
-export function refusalStatus(reason: Reason, info: Readonly<Record<string, string>> = {}): RefusalStatus {
+export function refusalStatus(
+  reason: Reason,
+  info: Readonly<Record<string, string>> = {},
+  retryDelayMs = defaultRetryDelayMs,
+): RefusalStatus {
   const row: WireError = wire[reason];
   const metadata = new Metadata();
   const details = [pack('google.rpc.ErrorInfo', googleRpc.ErrorInfo.serialize({ reason, domain, metadata: info }))];
@@ -131,7 +136,7 @@ export function oauthError(reason: Reason): string | undefined {
  * back later stays what it is. Trailers are not passed on. Anything else leaves as INTERNAL without its message.
  */
 export function toStatus(error: unknown): RefusalStatus {
-  if (error instanceof TokenError) return refusalStatus(error.reason);
+  if (error instanceof TokenError) return refusalStatus(error.reason, {}, error.retryAfterMs);
   if (!isStatusError(error)) return { code: INTERNAL, details: 'internal error', metadata: new Metadata() };
   const { code, details } = error;
   const reason = refusalOf(error)?.reason;

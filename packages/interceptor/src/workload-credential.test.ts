@@ -1,0 +1,46 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { clientCertificate, jwtSvid, kubernetesToken } from './workload-credential.ts';
+
+const self = 'spiffe://shop.test/orders';
+const issuer = 'https://token-exchange.shop.test';
+let folder: string;
+let file: string;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'credential-'));
+  file = join(folder, 'token');
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+describe.each([
+  ['kubernetesToken', kubernetesToken],
+  ['jwtSvid', jwtSvid],
+])('%s', (_name, create) => {
+  it('presents what the file holds at that moment', async () => {
+    const credential = create(file);
+    const presented = (client_assertion: string) => ({
+      client_id: self,
+      client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+      client_assertion,
+    });
+    await writeFile(file, 'a.b.c\n');
+    expect(await credential.authenticate(self, issuer)).toEqual(presented('a.b.c'));
+    await writeFile(file, 'd.e.f');
+    expect(await credential.authenticate(self, issuer)).toEqual(presented('d.e.f'));
+  });
+
+  it('rejects while the file is missing or empty', async () => {
+    await expect(create(file).authenticate(self, issuer)).rejects.toThrow('ENOENT');
+    await writeFile(file, '\n');
+    await expect(create(file).authenticate(self, issuer)).rejects.toThrow('holds no token');
+  });
+});
+
+describe('clientCertificate', () => {
+  it('names the workload and leaves the proof to the connection', async () => {
+    expect(await clientCertificate().authenticate(self, issuer)).toEqual({ client_id: self });
+  });
+});
