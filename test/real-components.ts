@@ -1,20 +1,32 @@
 import { findNatsServer } from '@tokenmesh/shop/demo';
+import { findPostgres } from './find-postgres.ts';
 
 /**
  * Runs once before all tests: finds the programs that they run against, installs what is missing where that is possible, and says in one
  * line each what is skipped and what to install. With `TOKENMESH_SKIP_IS_FAILURE=1` nothing may be missing.
  *
- * Tests find a nats-server in `TOKENMESH_NATS_SERVER`; without it those that need one are skipped.
+ * Tests find a nats-server in `TOKENMESH_NATS_SERVER` and the directory of PostgreSQL's programs in `TOKENMESH_POSTGRES_BIN`; without them those
+ * that need one are skipped.
  */
 export default async function realComponents(): Promise<void> {
-  const nats = await findNatsServer({ report: (what) => console.log(what) });
-  if (nats.path !== undefined) {
-    process.env.TOKENMESH_NATS_SERVER = nats.path;
-    console.log(`tests use nats-server ${nats.version} (${nats.path})`);
-    return;
-  }
-  const missing = `tests that need NATS are skipped: ${nats.reason}; install nats-server, or name one in TOKENMESH_NATS_SERVER`;
-  if (process.env.TOKENMESH_SKIP_IS_FAILURE === '1') throw new Error(missing);
-  process.env.TOKENMESH_NATS_SERVER = '';
-  console.log(missing);
+  const report = (what: string) => console.log(what);
+  const nats = await findNatsServer({ report });
+  if (nats.path !== undefined) provide('TOKENMESH_NATS_SERVER', nats.path, `nats-server ${nats.version}`);
+  else skip('TOKENMESH_NATS_SERVER', `tests that need NATS are skipped: ${nats.reason}; install nats-server`);
+
+  const postgres = await findPostgres(report);
+  if (postgres.bin !== undefined) provide('TOKENMESH_POSTGRES_BIN', postgres.bin, `PostgreSQL ${postgres.version}`);
+  else skip('TOKENMESH_POSTGRES_BIN', `tests that need PostgreSQL are skipped: ${postgres.reason}; install postgresql`);
+}
+
+function provide(variable: string, path: string, what: string): void {
+  process.env[variable] = path;
+  console.log(`tests use ${what} (${path})`);
+}
+
+function skip(variable: string, why: string): void {
+  const text = `${why}, or name one in ${variable}`;
+  if (process.env.TOKENMESH_SKIP_IS_FAILURE === '1') throw new Error(text);
+  process.env[variable] = '';
+  console.log(text);
 }

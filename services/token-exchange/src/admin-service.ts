@@ -3,17 +3,18 @@ import type { AdminHandlers } from '@tokenmesh/proto';
 import { type TargetKind, targetKinds } from '@tokenmesh/revocation';
 import { TokenError } from '@tokenmesh/token';
 import { answerUnary } from './answer-unary.ts';
-import type { Config } from './config.ts';
 import type { EventLog } from './event-log.ts';
 import { toMessage } from './exchange-service.ts';
-import type { Policy } from './policy.ts';
+import { createKeyAdmin } from './key-admin.ts';
+import type { KeyRotation } from './key-rotation.ts';
+import type { LiveIssuer } from './live-issuer.ts';
 import type { RevocationLog, RevocationTarget } from './revocation-log.ts';
 import type { Store, StoredTarget } from './store.ts';
 import type { VerifierReports } from './verifier-reports.ts';
 
 export interface AdminServiceOptions {
-  readonly config: Pick<Config, 'workloads'>;
-  readonly policy: Policy;
+  readonly rotation: KeyRotation;
+  readonly live: Pick<LiveIssuer, 'config' | 'policy'>;
   readonly store: Store;
   readonly revocations: RevocationLog;
   readonly reports: VerifierReports;
@@ -28,8 +29,10 @@ const maxTargets = 500;
 const maxNoteLength = 1000;
 
 /** Handlers of `tokenmesh.v1.Admin`. Callers and their scopes were verified by the interceptor. */
-export function createAdminService({ config, policy, store, revocations, reports, log, now }: AdminServiceOptions): AdminHandlers {
+export function createAdminService({ live, store, revocations, reports, rotation, log, now }: AdminServiceOptions): AdminHandlers {
   return {
+    ...createKeyAdmin({ store, revocations, rotation, rotateEveryMs: live.config.keys.rotateEveryMs, log, now }),
+
     AddRevocation: answerUnary(log, async (call) => {
       const { targets, request_id, note } = call.request;
       const requestedBy = callerOf(call).clientId;
@@ -51,7 +54,7 @@ export function createAdminService({ config, policy, store, revocations, reports
     SuspendWorkload: answerUnary(log, async (call) => {
       const { client_id, request_id, note } = call.request;
       const requestedBy = callerOf(call).clientId;
-      if (!config.workloads.has(client_id)) throw invalid('the workload is not registered');
+      if (!live.config.workloads.has(client_id)) throw invalid('the workload is not registered');
       const acknowledgement = await revocations.append({
         targets: (['client', 'subject', 'actor'] as const).map((kind) => ({ kind, value: client_id })),
         requestedBy,
@@ -65,7 +68,7 @@ export function createAdminService({ config, policy, store, revocations, reports
 
     ResumeWorkload: answerUnary(log, async (call) => {
       const { client_id } = call.request;
-      if (!config.workloads.has(client_id)) throw invalid('the workload is not registered');
+      if (!live.config.workloads.has(client_id)) throw invalid('the workload is not registered');
       await store.transaction((transaction) => transaction.resume(client_id));
       log.warn({ event: 'workload.resumed', client_id, by: callerOf(call).clientId });
       return {};
@@ -73,10 +76,10 @@ export function createAdminService({ config, policy, store, revocations, reports
 
     ListWorkloads: answerUnary(log, async () => {
       const suspended = new Set((await store.suspensions()).map(({ clientId }) => clientId));
-      const workloads = [...config.workloads.keys()].sort().map((client_id) => ({
+      const workloads = [...live.config.workloads.keys()].sort().map((client_id) => ({
         client_id,
         suspended: suspended.has(client_id),
-        audiences: [...policy.audiencesOf(client_id)],
+        audiences: [...live.policy.audiencesOf(client_id)],
       }));
       return { workloads };
     }),

@@ -1,6 +1,8 @@
 import { isSpiffeId } from '@tokenmesh/token';
 import { z } from 'zod';
 import { didYouMean, type Problem } from './config-problem.ts';
+import type { ClaimMatch } from './federation.ts';
+import { defaultIssuerAlgorithms, issuerAlgorithms } from './issuer-keys.ts';
 
 const durationUnits: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
@@ -46,14 +48,84 @@ const path = z
   .string({ error: 'expected a path, relative to this file' })
   .min(1, { error: 'empty, expected a path, relative to this file' });
 
+const hostAndPort = (example: string) =>
+  z.string({ error: 'expected host:port' }).regex(/^(\[[0-9A-Fa-f:.]+\]|[^\s:[\]/]+):(\d{1,5})$/, {
+    error: ({ input }) => `"${String(input)}" is not host:port, expected one such as ${example}`,
+  });
+
+const wholeNumber = (max: number) => {
+  const expected = `expected a whole number from 1 to ${max}`;
+  const error = ({ input }: { input?: unknown }) => (typeof input === 'number' ? `${input} is out of range, ${expected}` : expected);
+  return z.int({ error }).min(1, { error }).max(max, { error });
+};
+
 const mapping = { error: 'expected a mapping' };
 const list = { error: 'expected a list' };
 
 /** RFC 7517. What the keys have to be is checked when they are imported. */
 const jwks = z.looseObject({ keys: z.array(z.looseObject({}), list).min(1, { error: 'empty, expected at least one key' }) }, mapping);
 
+/** Claims to compare, nested as in the token; at least one, for a rule that compares nothing would let everybody in. */
+const claimMatch: z.ZodType<ClaimMatch> = z.lazy(() =>
+  z
+    .record(z.string(), z.union([z.string(), z.number(), z.boolean(), claimMatch], { error: 'expected a value or nested claims' }), {
+      error: 'expected a mapping of claims',
+    })
+    .refine((claims) => Object.keys(claims).length > 0, { error: 'empty, expected at least one claim' }),
+);
+
+const federation = z.strictObject(
+  {
+    issuer: z.string({ error: 'expected the iss of its tokens' }).min(1, { error: 'empty, expected the iss of its tokens' }).optional(),
+    audience: z.string({ error: 'expected the aud of its tokens' }).min(1, { error: 'empty, expected the aud of its tokens' }),
+    allow_other_audiences: z.boolean({ error: 'expected true or false' }).default(false),
+    jwks_file: path.optional(),
+    jwks_url: z.string({ error: 'expected an https URL' }).optional(),
+    allow_private_network: z.boolean({ error: 'expected true or false' }).default(false),
+    ca_file: path.optional(),
+    algorithms: z
+      .array(z.enum(issuerAlgorithms, { error: `expected some of ${issuerAlgorithms.join(', ')}` }), list)
+      .min(1, { error: 'empty, expected at least one algorithm' })
+      .default([...defaultIssuerAlgorithms]),
+    max_life: life('1h').prefault('1h'),
+    workloads: z.union([z.literal('spiffe'), z.array(z.strictObject({ id: spiffeId, claims: claimMatch }, mapping), list)], {
+      error: 'expected spiffe, or a list of workloads with the claims that tell them',
+    }),
+  },
+  mapping,
+);
+
+/** Another issuer on behalf of whose subjects workloads may act. */
+const subjectIssuer = z.strictObject(
+  {
+    issuer: z
+      .string({ error: 'expected an https URL' })
+      .refine(isIssuer, { error: 'not an issuer, expected an https URL without query and fragment' }),
+    audience: z.string({ error: 'expected the aud of its tokens' }).min(1, { error: 'empty, expected the aud of its tokens' }),
+    jwks_file: path.optional(),
+    jwks_url: z.string({ error: 'expected an https URL' }).optional(),
+    allow_private_network: z.boolean({ error: 'expected true or false' }).default(false),
+    ca_file: path.optional(),
+    algorithms: z
+      .array(z.enum(issuerAlgorithms, { error: `expected some of ${issuerAlgorithms.join(', ')}` }), list)
+      .min(1, { error: 'empty, expected at least one algorithm' })
+      .default([...defaultIssuerAlgorithms]),
+    subject_claim: z
+      .string({ error: 'expected the name of a claim' })
+      .min(1, { error: 'empty, expected the name of a claim' })
+      .default('sub'),
+    subject_prefix: z.string({ error: 'expected a text' }).min(1, { error: 'empty, expected a text such as user:' }).optional(),
+    required_claims: z
+      .record(z.string(), z.union([z.string(), z.number(), z.boolean()], { error: 'expected a text, a number, true or false' }), {
+        error: 'expected a mapping of claims',
+      })
+      .default({}),
+  },
+  mapping,
+);
+
 /** The shape of `tokenmesh.yaml`. Names are those of the file. What one member says of another is checked in config-references.ts. */
-const configSchema = z.strictObject(
+export const configSchema = z.strictObject(
   {
     trust_domain: z
       .string({ error: 'expected a trust domain such as example.test' })
@@ -62,19 +134,45 @@ const configSchema = z.strictObject(
       .string({ error: 'expected an https URL' })
       .refine(isIssuer, { error: 'not an issuer, expected an https URL without query and fragment (RFC 8414 section 2)' })
       .optional(),
-    listen: z
-      .string({ error: 'expected host:port' })
-      .regex(/^(\[[0-9A-Fa-f:.]+\]|[^\s:[\]/]+):(\d{1,5})$/, {
-        error: ({ input }) => `"${String(input)}" is not host:port, expected one such as 127.0.0.1:7443`,
+    listen: hostAndPort('127.0.0.1:7443').default('127.0.0.1:7443'),
+    authority: z
+      .string({ error: 'expected a host' })
+      .regex(/^[^\s/?#@]+$/, {
+        error: ({ input }) =>
+          `"${String(input)}" is not a host, with a port where it is not 443, expected one such as token-exchange.example.test`,
       })
-      .default('127.0.0.1:7443'),
-    tls: z.strictObject({ cert: path, key: path, client_ca: path.optional() }, mapping),
-    store: z.strictObject({ sqlite: path }, mapping),
+      .optional(),
+    development: z.boolean({ error: 'expected true or false' }).default(false),
+    tls: z.strictObject(
+      {
+        cert: path,
+        key: path,
+        client_ca: path.optional(),
+        client_certificate: z.enum(['required', 'optional'], { error: 'expected required or optional' }).default('required'),
+      },
+      mapping,
+    ),
+    store: z.strictObject(
+      {
+        sqlite: path.optional(),
+        // the texts do not begin with "expected": what is given there may be a password, and must not be repeated
+        postgres: z
+          .strictObject(
+            { url: z.string({ error: 'not a URL, expected one such as postgres://…' }).optional(), url_file: path.optional() },
+            { error: 'not a mapping, expected one with url or url_file' },
+          )
+          .optional(),
+      },
+      mapping,
+    ),
     keys: z
       .strictObject(
         {
           alg: z.enum(['ES256', 'EdDSA', 'RS256'], { error: 'expected ES256, EdDSA or RS256' }).default('ES256'),
           encryption_key_file: path.optional(),
+          // long enough for verifiers that ask every few minutes; a rotation that takes longer than a day is one that nobody looks after
+          activation_timeout: duration('20m', { minMs: 60_000, maxMs: 86_400_000, wholeSeconds: true }).prefault('20m'),
+          rotate_every: duration('24h', { minMs: 6000, maxMs: 366 * 86_400_000, wholeSeconds: true }).prefault('24h'),
         },
         mapping,
       )
@@ -91,16 +189,61 @@ const configSchema = z.strictObject(
         mapping,
       )
       .optional(),
-    tokens: z.strictObject({ life: life('5m').prefault('5m'), ceiling: life('15m').prefault('15m') }, mapping).prefault({}),
+    facade: z
+      .strictObject(
+        {
+          listen: hostAndPort('127.0.0.1:8080').default('127.0.0.1:8080'),
+          url: z
+            .string({ error: 'expected an https URL' })
+            .refine(isIssuer, { error: 'not an https URL without query and fragment' })
+            .optional(),
+        },
+        mapping,
+      )
+      .optional(),
+    tokens: z
+      .strictObject({ life: life('5m').prefault('5m'), ceiling: life('15m').prefault('15m'), session: life('8h').prefault('8h') }, mapping)
+      .prefault({}),
     revocation: z
       .strictObject({ stale_after: duration('5s', { minMs: 2000, maxMs: 60_000, wholeSeconds: false }).prefault('5s') }, mapping)
       .prefault({}),
-    workloads: z.array(z.strictObject({ id: spiffeId, jwks: jwks.optional(), jwks_file: path.optional() }, mapping), list).default([]),
+    limits: z
+      .strictObject(
+        {
+          per_workload: wholeNumber(100_000).default(1000),
+          burst: wholeNumber(1_000_000).default(2000),
+          concurrency: wholeNumber(10_000).default(64),
+          queue: wholeNumber(100_000).default(1024),
+        },
+        mapping,
+      )
+      .prefault({}),
+    workloads: z
+      .array(
+        z.strictObject(
+          {
+            id: spiffeId,
+            jwks: jwks.optional(),
+            jwks_file: path.optional(),
+            tls_client_auth: z.boolean({ error: 'expected true or false' }).default(false),
+            client_secret_scrypt: z.string({ error: 'expected what the command client-secret prints' }).optional(),
+          },
+          mapping,
+        ),
+        list,
+      )
+      .default([]),
+    issuers: z.array(subjectIssuer, list).default([]),
+    federation: z.array(federation, list).default([]),
     // an audience that nobody named would be enforced nowhere
     audiences: z
       .array(
         z.strictObject(
-          { id: spiffeId, scopes: z.array(scopeToken, list).min(1, { error: 'empty, expected at least one scope' }) },
+          {
+            id: spiffeId,
+            scopes: z.array(scopeToken, list).min(1, { error: 'empty, expected at least one scope' }),
+            format: z.enum(['jwt', 'opaque'], { error: 'expected jwt or opaque' }).default('jwt'),
+          },
           mapping,
         ),
         list,
@@ -114,11 +257,16 @@ const configSchema = z.strictObject(
             to: spiffeId,
             scopes: z.array(scopeToken, list).min(1, { error: 'empty, expected at least one scope' }),
             max_life: life('60s').optional(),
+            refresh: z.boolean({ error: 'expected true or false' }).default(false),
+            binding: z.enum(['certificate', 'dpop', 'none'], { error: 'expected certificate, dpop or none' }).optional(),
             delegation: z
               .union(
                 [
                   z.literal(false),
-                  z.strictObject({ scopes: z.array(scopeToken, list).min(1, { error: 'empty, expected at least one scope' }) }),
+                  z.strictObject({
+                    scopes: z.array(scopeToken, list).min(1, { error: 'empty, expected at least one scope' }),
+                    issuers: z.array(z.string({ error: 'expected the issuer of one of issuers' }), list).optional(),
+                  }),
                 ],
                 {
                   error: 'expected false, or a mapping with the scopes that delegated subjects may get',

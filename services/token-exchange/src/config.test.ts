@@ -72,8 +72,8 @@ describe('a tokenmesh.yaml', () => {
       audience: 'spiffe://shop.test/token-exchange',
       listen: { host: '127.0.0.1', port: 7443 },
       store: { sqlite: join(directory.path, 'record.db') },
-      keys: { alg: 'ES256' },
-      tokens: { lifeSeconds: 300, ceilingSeconds: 900 },
+      keys: { alg: 'ES256', rotateEveryMs: 86_400_000, activationTimeoutMs: 1_200_000 },
+      tokens: { lifeSeconds: 300, ceilingSeconds: 900, sessionSeconds: 28_800 },
       revocation: { staleAfterMs: 5000 },
       grants: [
         { from: 'spiffe://shop.test/gateway', to: 'spiffe://shop.test/orders', scopes: ['orders.read', 'orders.write'], delegation: false },
@@ -84,6 +84,60 @@ describe('a tokenmesh.yaml', () => {
     expect(config?.tls.cert.toString()).toContain('BEGIN CERTIFICATE');
   });
 
+  it('may let tokens be refreshed, be opaque, and be got on behalf of other issuers’ subjects', () => {
+    const { config, problems } = load(
+      `${yaml({ 'orders.write]\ngrants': 'orders.write]\n    format: opaque\ngrants' })}    refresh: true
+    delegation: { scopes: [orders.read], issuers: [https://accounts.shop.test/] }
+tokens: { session: 1h }
+issuers:
+  - { issuer: https://accounts.shop.test/, audience: mesh, ca_file: cert.pem }
+  - { issuer: https://b.test, audience: mesh, jwks_url: https://b.test/keys, subject_claim: email, subject_prefix: 'b:', required_claims: { hd: b.test } }
+  - { issuer: https://c.test, audience: mesh, jwks_file: jwks.json, algorithms: [ES256] }
+`,
+    );
+    expect(problems).toEqual([]);
+    expect(config?.tokens.sessionSeconds).toBe(3600);
+    const delegation = { scopes: ['orders.read'], issuers: ['https://accounts.shop.test/'] };
+    expect(config?.grants).toMatchObject([{ refresh: true, format: 'opaque', delegation }]);
+    expect(config?.subjectIssuers).toMatchObject([
+      {
+        keys: { url: 'https://accounts.shop.test/.well-known/openid-configuration', discovers: 'https://accounts.shop.test/' },
+        subjectClaim: 'sub',
+        subjectPrefix: 'https://accounts.shop.test/#',
+        requiredClaims: {},
+      },
+      { keys: { url: 'https://b.test/keys' }, subjectClaim: 'email', subjectPrefix: 'b:', requiredClaims: { hd: 'b.test' } },
+      { keys: { jwks: expect.stringContaining('keys') }, algorithms: ['ES256'] },
+    ]);
+  });
+
+  it.each<[string, string, string]>([
+    [
+      'is token-exchange itself',
+      'issuer: https://token-exchange.shop.test, audience: a',
+      '"https://token-exchange.shop.test" is there already',
+    ],
+    ['is not at https', 'issuer: http://a.test, audience: a', 'not an issuer'],
+    [
+      'has a prefix like a workload',
+      "issuer: https://a.test, audience: a, subject_prefix: 'spiffe://shop.test/'",
+      'could pass for a workload',
+    ],
+    ['has a prefix that a workload could continue', 'issuer: https://a.test, audience: a, subject_prefix: s', 'could pass for a workload'],
+    ['has two sources of keys', 'issuer: https://a.test, audience: a, jwks_file: jwks.json, jwks_url: https://a.test/k', 'both jwks_file'],
+    ['has its keys in the clear', 'issuer: https://a.test, audience: a, jwks_url: http://a.test/k', 'expected an https URL'],
+    ['has no usable key', 'issuer: https://a.test, audience: a, jwks_file: empty.json', 'no usable key'],
+  ])('is refused when an issuer of subjects %s', (_, entry, expected) => {
+    expect(load(`${yaml()}issuers:\n  - { ${entry} }\n`).problems.join()).toContain(expected);
+  });
+
+  it('is refused when two issuers share a prefix, or a grant names an issuer that is not there', () => {
+    const entries = ['a', 'b'].map((name) => `  - { issuer: https://${name}.test, audience: a, subject_prefix: 'user:' }\n`).join('');
+    expect(load(`${yaml()}issuers:\n${entries}`).problems.join()).toContain('"user:" could pass for');
+    const grant = '    delegation: { scopes: [orders.read], issuers: [https://c.test] }\n';
+    expect(load(`${yaml()}${grant}`).problems.join()).toContain('unknown issuer "https://c.test"');
+  });
+
   it('may say everything', () => {
     const { config, problems } = load(
       `${yaml({ '    scopes: [orders.read, orders.write]\ngrants': '    scopes: [orders.read, orders.write]\ngrants' })}    max_life: 60s
@@ -91,7 +145,7 @@ describe('a tokenmesh.yaml', () => {
   - { from: spiffe://shop.test/orders, to: spiffe://shop.test/token-exchange, scopes: [admin.read], delegation: false }
 issuer: https://sts.shop.test/mesh
 listen: '[::1]:0'
-keys: { alg: EdDSA, encryption_key_file: kek }
+keys: { alg: EdDSA, encryption_key_file: kek, rotate_every: 6h, activation_timeout: 1m }
 nats: { servers: [nats://a:4222, nats://b:4222], nkey_seed_file: seed.nk, tls: { ca: cert.pem } }
 tokens: { life: 2m, ceiling: 1h }
 revocation: { stale_after: 2500ms }
@@ -101,7 +155,7 @@ revocation: { stale_after: 2500ms }
     expect(config).toMatchObject({
       issuer: 'https://sts.shop.test/mesh',
       listen: { host: '[::1]', port: 0 },
-      keys: { alg: 'EdDSA', encryptionKeyFile: join(directory.path, 'kek') },
+      keys: { alg: 'EdDSA', encryptionKeyFile: join(directory.path, 'kek'), rotateEveryMs: 6 * 3_600_000, activationTimeoutMs: 60_000 },
       nats: { mesh: 'shop.test', servers: ['nats://a:4222', 'nats://b:4222'], nkeySeed: 'SUAA' },
       tokens: { lifeSeconds: 120, ceilingSeconds: 3600 },
       revocation: { staleAfterMs: 2500 },
@@ -109,16 +163,25 @@ revocation: { stale_after: 2500ms }
     expect(config?.grants[0]).toMatchObject({ maxLifeSeconds: 60, delegation: { scopes: ['orders.write'] } });
   });
 
+  it.each([
+    ['keys: { rotate_every: 90m }', 5_400_000],
+    ['tokens: { ceiling: 240m }', 86_400_000],
+  ])('may rotate keys every 6 ceilings: %s', (line, rotateEveryMs) => {
+    const { config, problems } = load(yaml({ 'store:': `${line}\nstore:` }));
+    expect(problems).toEqual([]);
+    expect(config?.keys.rotateEveryMs).toBe(rotateEveryMs);
+  });
+
   it.each<[string, Record<string, string>, string]>([
     [
       'an unknown member',
       { 'store:': 'stor:' },
-      '5:1: stor: unknown member, expected one of trust_domain, issuer, listen, tls, store, keys, nats, tokens, revocation, workloads, audiences, grants, did you mean "store"?',
+      '5:1: stor: unknown member, expected one of trust_domain, issuer, listen, authority, development, tls, store, keys, nats, facade, tokens, revocation, limits, workloads, issuers, federation, audiences, grants, did you mean "store"?',
     ],
     [
       'an unknown member of a grant',
       { '    to:': '    too:' },
-      '17:5: grants[0].too: unknown member, expected one of from, to, scopes, max_life, delegation, did you mean "to"?',
+      '17:5: grants[0].too: unknown member, expected one of from, to, scopes, max_life, refresh, binding, delegation, did you mean "to"?',
     ],
     ['a missing mapping', { 'store:\n  sqlite: record.db\n': '' }, '1:1: store: missing, expected a mapping'],
     [
@@ -235,6 +298,21 @@ revocation: { stale_after: 2500ms }
       'a life above the ceiling',
       { 'store:': 'tokens: { life: 16m }\nstore:' },
       '5:17: tokens.life: 16m is above the ceiling, expected at most tokens.ceiling (15m)',
+    ],
+    [
+      'keys that rotate while many of their tokens live',
+      { 'store:': 'keys: { rotate_every: 89m }\nstore:' },
+      '5:23: keys.rotate_every: keys rotate every 89m, expected at least 6 times tokens.ceiling (15m)',
+    ],
+    [
+      'a ceiling that outgrows the rotation',
+      { 'store:': 'tokens: { ceiling: 241m }\nstore:' },
+      '5:20: tokens.ceiling: keys rotate every 24h, expected at least 6 times tokens.ceiling (241m)',
+    ],
+    [
+      'an activation that hardly waits',
+      { 'store:': 'keys: { activation_timeout: 59s }\nstore:' },
+      '5:29: keys.activation_timeout: 59s is out of range, expected 60s to 86400s',
     ],
     [
       'checkpoints rarer than staleness',

@@ -1,42 +1,26 @@
 import type { Acknowledgement as AcknowledgementMessage, TokenExchangeHandlers } from '@tokenmesh/proto';
-import { actorChain, algorithmNames } from '@tokenmesh/token';
 import { answerUnary } from './answer-unary.ts';
+import { evidenceOf } from './client-evidence.ts';
 import type { EventLog } from './event-log.ts';
-import { clientCredentialsGrant, exchangeToken, tokenExchangeGrant } from './exchange-token.ts';
-import { introspectToken } from './introspect-token.ts';
-import type { Issuer } from './issuer.ts';
-import { ownScopes } from './policy.ts';
+import type { TokenOperations } from './operations.ts';
 import type { Acknowledgement } from './revocation-log.ts';
-import { revokeToken } from './revoke-token.ts';
 
-/** Verifiers refresh at half of it, and keep using what they have when they cannot (protocol section 8). */
-const jwksMaxAgeSeconds = 300;
-
-/** Handlers of `tokenmesh.v1.TokenExchange`. */
-export function createExchangeService(issuer: Issuer, log: EventLog): TokenExchangeHandlers {
+/**
+ * Handlers of `tokenmesh.v1.TokenExchange`.
+ *
+ * @param authority Host, and port where it is not 443, under which clients know token-exchange: what their DPoP proofs are for.
+ */
+export function createExchangeService(operations: TokenOperations, authority: string, log: EventLog): TokenExchangeHandlers {
   return {
-    ExchangeToken: answerUnary(log, async ({ request }) => {
-      const { response, claims, rule } = await exchangeToken(request, issuer);
-      const { jti, client_id, sub, aud, scope, txn, rn, exp } = claims;
-      log.info({ event: 'token.issued', jti, client_id, sub, aud, scope, act: actorChain(claims), txn, rn, exp, rule });
-      return response;
-    }),
-    IntrospectToken: answerUnary(log, ({ request }) => introspectToken(request, issuer)),
-    RevokeToken: answerUnary(log, async ({ request }) => {
-      const acknowledgement = await revokeToken(request, issuer);
-      if (acknowledgement) log.info({ event: 'token.revoked', cascade: request.cascade, ...acknowledgement });
+    ExchangeToken: answerUnary(log, async (call) => operations.exchange(call.request, evidenceOf(call, authority))),
+    ExchangeTokens: answerUnary(log, async (call) => operations.exchangeSeveral(call.request, evidenceOf(call, authority))),
+    IntrospectToken: answerUnary(log, async (call) => operations.introspect(call.request, evidenceOf(call, authority))),
+    RevokeToken: answerUnary(log, async (call) => {
+      const acknowledgement = await operations.revoke(call.request, evidenceOf(call, authority));
       return acknowledgement ? { acknowledgement: toMessage(acknowledgement) } : {};
     }),
-    GetJwks: answerUnary(log, async () => ({ keys: [...issuer.keys.token.jwks], max_age: jwksMaxAgeSeconds })),
-    GetMetadata: answerUnary(log, async () => ({
-      issuer: issuer.config.issuer,
-      audience: issuer.config.audience,
-      grant_types_supported: [clientCredentialsGrant, tokenExchangeGrant],
-      token_endpoint_auth_methods_supported: ['private_key_jwt'],
-      token_endpoint_auth_signing_alg_values_supported: [...algorithmNames],
-      // of token-exchange itself: which scopes other audiences have is theirs to tell
-      scopes_supported: [...ownScopes],
-    })),
+    GetJwks: answerUnary(log, async () => operations.jwks()),
+    GetMetadata: answerUnary(log, async () => operations.metadata()),
   };
 }
 

@@ -114,7 +114,8 @@ describe('client_credentials', () => {
   it.each<[string, Partial<ExchangeTokenRequest>, string]>([
     ['no grant_type', { grant_type: '' }, 'REQUEST_INVALID'],
     ['a grant that is not offered', { grant_type: 'password' }, 'GRANT_TYPE_UNSUPPORTED'],
-    ['the refresh grant', { grant_type: 'refresh_token', refresh_token: 'x' }, 'GRANT_TYPE_UNSUPPORTED'],
+    ['the refresh grant with what is no refresh token', { grant_type: 'refresh_token', refresh_token: 'x' }, 'GRANT_INVALID'],
+    ['the refresh grant without a refresh token', { grant_type: 'refresh_token' }, 'REQUEST_INVALID'],
     ['no target', { audience: '' }, 'REQUEST_INVALID'],
     ['audience and resource at once', { resource: orders }, 'REQUEST_INVALID'],
     ['a resource that is no URI', { audience: '', resource: 'orders' }, 'TARGET_REFUSED'],
@@ -319,7 +320,8 @@ describe('the token-exchange grant', () => {
     ['no subject token', () => ({ subject_token: '' }), 'REQUEST_INVALID'],
     ['no subject_token_type', () => ({ subject_token_type: '' }), 'REQUEST_INVALID'],
     ['a SAML subject token', () => ({ subject_token_type: 'urn:ietf:params:oauth:token-type:saml2' }), 'REQUEST_INVALID'],
-    ['an actor token', () => ({ actor_token: subjectToken(), actor_token_type: accessToken }), 'REQUEST_INVALID'],
+    ['an actor token without a type', () => ({ actor_token: subjectToken() }), 'REQUEST_INVALID'],
+    ['a type of no actor token', () => ({ actor_token_type: accessToken }), 'REQUEST_INVALID'],
     ['a subject token for another audience', () => ({ subject_token: subjectToken({ aud: payments }) }), 'SUBJECT_TOKEN_INVALID'],
     ['an expired subject token', () => ({ subject_token: expired() }), 'SUBJECT_TOKEN_INVALID'],
     ['a subject token of another issuer', () => ({ subject_token: subjectToken({ iss: 'https://evil.test' }) }), 'SUBJECT_TOKEN_INVALID'],
@@ -402,8 +404,12 @@ describe('what was revoked', () => {
   });
 
   it('gets no token by a subject token whose signing key was revoked', async () => {
-    await revoke('key', issuer.keys.token.signing.kid);
-    expect(await refused(delegatedRequest(orders, payments, subjectToken({ rn: 99 })))).toBe('SUBJECT_TOKEN_INVALID');
+    const [subject, kid] = [subjectToken({ rn: 99 }), issuer.keys.token.signing.kid];
+    await exchange(delegatedRequest(orders, payments, subject));
+    await revoke('key', kid);
+    expect(await refused(delegatedRequest(orders, payments, subject))).toBe('SUBJECT_TOKEN_INVALID');
+    expect(issuer.keys.token.signing.kid).not.toBe(kid);
+    await exchange(delegatedRequest(orders, payments, subjectToken({ rn: 99 })));
   });
 
   it('does not hold back what is issued after a watermark', async () => {

@@ -1,26 +1,21 @@
 import type { ExchangeTokenRequest, ExchangeTokenResponse } from '@tokenmesh/proto';
-import {
-  type Actor,
-  actorChain,
-  formatScope,
-  parseScope,
-  type ServiceTokenClaims,
-  signServiceToken,
-  TokenError,
-  type VerifiedToken,
-} from '@tokenmesh/token';
-import { refuseSuspended, withClient } from './client-authentication.ts';
+import { formatScope, parseScope, type ServiceTokenClaims, TokenError } from '@tokenmesh/token';
+import { accessTokenType, idTokenType, isRequestableTokenType, writeAccessToken } from './access-token.ts';
+import { type AuthenticatedClient, refuseSuspended, withClient } from './client-authentication.ts';
+import type { ClientEvidence } from './client-evidence.ts';
 import type { Workload } from './config.ts';
-import { handlesOf, type Issuer, verifyOwnToken } from './issuer.ts';
+import type { Issuer } from './issuer.ts';
+import type { Decision, Policy, PolicyRequest, SubjectClaims } from './policy.ts';
+import { beginFamily, openFamily, type ReusedRefreshToken, refreshTokenGrant, rotate } from './refresh-token.ts';
 import type { StoreTransaction } from './store.ts';
+import { type ProvedActor, readActor, readSubject } from './subject-token.ts';
+import { confirmationFor } from './token-binding.ts';
 
 export const clientCredentialsGrant = 'client_credentials';
 export const tokenExchangeGrant = 'urn:ietf:params:oauth:grant-type:token-exchange';
 
-/** RFC 8693 section 3, as far as a service token can be called so. */
-const accessTokenType = 'urn:ietf:params:oauth:token-type:access_token';
-const jwtType = 'urn:ietf:params:oauth:token-type:jwt';
-const serviceTokenTypes: ReadonlySet<string> = new Set([accessTokenType, jwtType]);
+/** Every grant that is offered. */
+export const grantTypes: readonly string[] = [clientCredentialsGrant, tokenExchangeGrant, refreshTokenGrant];
 
 /** A token that was issued: the answer, and what to note of it. */
 export interface IssuedToken {
@@ -28,79 +23,223 @@ export interface IssuedToken {
   readonly claims: ServiceTokenClaims;
   /** The rule of the policy that allowed it. */
   readonly rule: string;
+  /** Present when nothing was issued: the answer to an identical refresh was given once more. */
+  readonly isRepeated?: true;
 }
 
 /**
- * Issues a service token for exactly one audience: a workload's own (`client_credentials`), or one with which it acts on behalf of the
- * subject of a token that was presented to it (the token-exchange grant).
+ * Issues an access token for exactly one audience: a workload's own (`client_credentials`), one with which it acts on behalf of the subject of
+ * a token that was presented to it (the token-exchange grant), or the next one of a session (`refresh_token`).
  *
- * A delegated token names the client as its current actor, on top of all actors that the subject token had; it lives no longer than the
- * subject token, belongs to the same call chain (`txn`) and session, and keeps `may_act`. The client's assertion is used up, the subject
- * token is looked up among the revoked, and the log position `rn` is read, all in one transaction. Does NOT limit how often a client asks.
+ * A delegated token names the client, or whoever an `actor_token` proves, as its current actor, on top of all actors that the subject token
+ * had; it lives no longer than the tokens it was got with, belongs to the same call chain (`txn`) and session, and keeps `may_act`. The
+ * client's proof is used up, the presented tokens are looked up among the revoked, a refresh token is rotated, and the log position `rn` is read, all in one
+ * transaction. Does NOT limit how often a client asks.
  *
+ * A refresh token comes with a token where the grant says `refresh`, unless an `actor_token` was used, the subject token belongs to a session
+ * already (which goes on in the hands of the one who refreshes it), or the session would end no later than the token.
+ *
+ * @param evidence What the client proved beside the parameters, for the token to be bound to; absent: nothing.
  * @throws {TokenError} CLIENT_AUTHENTICATION_FAILED, GRANT_TYPE_UNSUPPORTED, REQUEST_INVALID, SUBJECT_TOKEN_INVALID, CLIENT_NOT_ALLOWED (suspended, or
- *   `may_act` names another), TARGET_REFUSED, SCOPE_REFUSED, DELEGATION_NOT_ALLOWED, DELEGATION_TOO_DEEP.
- * @see RFC 6749 section 4.4; RFC 8693 sections 2.1, 2.2.2 and 4.
+ *   `may_act` names another), TARGET_REFUSED, SCOPE_REFUSED, DELEGATION_NOT_ALLOWED, DELEGATION_TOO_DEEP, GRANT_INVALID, GRANT_REUSED, PROOF_INVALID,
+ *   PROOF_REPLAYED.
+ * @see RFC 6749 sections 4.4 and 6; RFC 8693 sections 2.1, 2.2.2 and 4; RFC 8705 section 3; RFC 9449 section 5.
  */
-export async function exchangeToken(request: ExchangeTokenRequest, issuer: Issuer): Promise<IssuedToken> {
+export async function exchangeToken(request: ExchangeTokenRequest, issuer: Issuer, evidence: ClientEvidence = {}): Promise<IssuedToken> {
   const asked = readRequest(request);
-  return await withClient(request, issuer, async (transaction, client) => {
-    const subject = asked.isDelegated ? await readSubjectToken(request, client, issuer) : undefined;
-    const { n: rn } = await transaction.head(); // before the look-up of revocations: see StoreTransaction.head
-    await refuseSuspended(transaction, client);
-    if (subject) await refuseRevoked(transaction, subject);
-
-    const decision = issuer.policy.decide(asked, subject?.claims, client);
-    if (!decision.allowed) throw new TokenError(decision.reason, `${decision.rule}; asked by ${client.id}`);
-
-    const iat = Math.floor(issuer.now() / 1000);
-    const exp = Math.min(iat + decision.maxLifeSeconds, subject?.claims.exp ?? Number.POSITIVE_INFINITY);
-    // within the tolerance for clocks a subject token is accepted after its exp, but nothing can be issued under it
-    if (exp <= iat) throw new TokenError('SUBJECT_TOKEN_INVALID', 'no life is left in the subject token');
-    const claims: ServiceTokenClaims = {
-      iss: issuer.config.issuer,
-      sub: subject?.claims.sub ?? client.id,
-      aud: asked.audience,
-      exp,
-      iat,
-      jti: issuer.newId(),
-      client_id: client.id,
-      scope: formatScope(decision.scope),
-      txn: subject?.claims.txn ?? issuer.newId(),
-      rn,
-      ...(subject && inheritedClaims(subject.claims, client)),
-    };
-    return { response: respond(claims, asked.requestedTokenType, issuer), claims, rule: decision.rule };
-  });
+  return await conclude(
+    await withClient(request, issuer, evidence, (transaction, client) => issueToken(asked, client, transaction, issuer)),
+  );
 }
 
 /** What of a request the policy and the answer depend on. */
-interface AskedToken {
-  readonly isDelegated: boolean;
+export interface AskedToken {
+  readonly request: ExchangeTokenRequest;
   readonly audience: string;
   readonly scope: readonly string[];
   readonly requestedTokenType: string;
 }
 
-/** Checks what needs no knowledge of anybody. */
-function readRequest(request: ExchangeTokenRequest): AskedToken {
-  const { grant_type, audience, resource, scope, requested_token_type, subject_token, subject_token_type, subject_token_binding } = request;
-  const { actor_token, actor_token_type, refresh_token } = request;
+/**
+ * Issues inside a transaction that the client was authenticated in. Writes nothing before everything is judged, so that a refusal leaves the
+ * presented tokens as they were.
+ */
+export async function issueToken(
+  asked: AskedToken,
+  client: AuthenticatedClient,
+  transaction: StoreTransaction,
+  issuer: Issuer,
+): Promise<IssuedToken | ReusedRefreshToken> {
+  const { n: rn } = await transaction.head(); // before the look-up of revocations: see StoreTransaction.head
+  await refuseSuspended(transaction, client);
+  const issue = asked.request.grant_type === refreshTokenGrant ? issueByRefresh : issueAnew;
+  return await issue(asked, client, rn, transaction, issuer);
+}
+
+/** After the commit: a reuse is broadcast before it is answered. */
+export async function conclude(outcome: IssuedToken | ReusedRefreshToken): Promise<IssuedToken> {
+  if (!('reused' in outcome)) return outcome;
+  await outcome.announce();
+  throw outcome.reused;
+}
+
+async function issueAnew(
+  asked: AskedToken,
+  client: AuthenticatedClient,
+  rn: number,
+  transaction: StoreTransaction,
+  issuer: Issuer,
+): Promise<IssuedToken> {
+  const { request, audience, scope, requestedTokenType } = asked;
+  const isDelegated = request.grant_type === tokenExchangeGrant;
+  const subject = isDelegated ? await readSubject(request, client, transaction, issuer) : undefined;
+  const actor = request.actor_token ? await readActor(request, client, transaction, issuer) : undefined;
+  const target = { audience, scope, ...(subject?.subjectIssuer !== undefined && { subjectIssuer: subject.subjectIssuer }) };
+  const decision = allow(judge(target, subject, client, actor, issuer.policy), client);
+
+  const cnf = confirmationFor(decision.binding, client);
+  const iat = Math.floor(issuer.now() / 1000);
+  const notAfter = Math.min(subject?.exp ?? Number.POSITIVE_INFINITY, actor?.exp ?? Number.POSITIVE_INFINITY);
+  const exp = Math.min(iat + decision.maxLifeSeconds, notAfter);
+  // within the tolerance for clocks a subject token is accepted after its exp, but nothing can be issued under it
+  if (exp <= iat) throw new TokenError('SUBJECT_TOKEN_INVALID', 'no life is left in the subject token');
+  const sessionExp = Math.min(iat + issuer.config.tokens.sessionSeconds, notAfter);
+  const beginsSession = decision.refresh && !actor && subject?.sid === undefined && sessionExp > exp;
+  const sid = beginsSession ? issuer.newId() : subject?.sid;
+  const claims: ServiceTokenClaims = {
+    iss: issuer.config.issuer,
+    sub: subject?.sub ?? client.id,
+    aud: audience,
+    exp,
+    iat,
+    jti: issuer.newId(),
+    client_id: client.id,
+    scope: formatScope(decision.scope),
+    txn: subject?.txn ?? issuer.newId(),
+    rn,
+    ...(subject && { act: { sub: actor?.sub ?? client.id, ...(subject.act && { act: subject.act }) } }),
+    ...(subject?.may_act && { may_act: subject.may_act }),
+    ...(sid !== undefined && { sid }),
+    ...(cnf && { cnf }),
+  };
+  const response = await writeAccessToken(claims, requestedTokenType, decision.format, transaction, issuer);
+  if (!beginsSession || sid === undefined) return { response, claims, rule: decision.rule };
+  const { subjectIssuer } = target;
+  const others = { requestedTokenType, ...(subjectIssuer !== undefined && { subjectIssuer }) };
+  const refresh_token = await beginFamily({ ...claims, sid }, sessionExp, others, subject?.handles, transaction);
+  return { response: { ...response, refresh_token }, claims, rule: decision.rule };
+}
+
+async function issueByRefresh(
+  { request, requestedTokenType: asked }: AskedToken,
+  client: AuthenticatedClient,
+  rn: number,
+  transaction: StoreTransaction,
+  issuer: Issuer,
+): Promise<IssuedToken | ReusedRefreshToken> {
+  const family = await openFamily(request, client, transaction, issuer);
+  if (!('grant' in family)) return family;
+  const { grant, sid } = family;
+  const { sub, aud, txn, act, may_act, subjectIssuer } = grant;
+  const subject: SubjectClaims | undefined = act && { ...(act.act && { act: act.act }), ...(may_act && { may_act }) };
+  const target = { audience: aud, scope: family.scope, ...(subjectIssuer !== undefined && { subjectIssuer }) };
+  const decision = allow(judge(target, subject, client, undefined, issuer.policy), client);
+  if (!decision.refresh) throw new TokenError('GRANT_INVALID', 'the grant allows no refresh any more');
+  const cnf = confirmationFor(decision.binding, client);
+  const iat = Math.floor(issuer.now() / 1000);
+  const claims: ServiceTokenClaims = {
+    iss: issuer.config.issuer,
+    sub,
+    aud,
+    exp: Math.min(iat + decision.maxLifeSeconds, family.exp),
+    iat,
+    jti: issuer.newId(),
+    client_id: client.id,
+    scope: formatScope(decision.scope),
+    txn,
+    rn,
+    sid,
+    ...(act && { act }),
+    ...(may_act && { may_act }),
+    ...(cnf && { cnf }),
+  };
+  const requestedTokenType = request.requested_token_type ? asked : grant.requestedTokenType;
+  const response = await writeAccessToken(claims, requestedTokenType, decision.format, transaction, issuer);
+  const rotated = await rotate(family, { response, claims, rule: decision.rule }, request, transaction, issuer);
+  if (rotated) return rotated;
+  // used on another replica in the meantime: the record now says how
+  const outcome = await openFamily(request, client, transaction, issuer);
+  if ('grant' in outcome) throw new Error('a refresh token is neither used nor unused');
+  return outcome;
+}
+
+/** An actor that is not the client needs what the client needs, and `may_act` speaks of the one who acts. */
+function judge(
+  target: PolicyRequest,
+  subject: SubjectClaims | undefined,
+  client: Workload,
+  actor: ProvedActor | undefined,
+  policy: Policy,
+): Decision {
+  if (!actor || actor.sub === client.id) return policy.decide(target, subject, client);
+  const forClient = policy.decide(target, subject && { ...(subject.act && { act: subject.act }) }, client);
+  if (!forClient.allowed) return forClient;
+  const forActor = policy.decide({ ...target, scope: forClient.scope }, subject, { id: actor.sub });
+  if (!forActor.allowed) return forActor;
+  const { binding, ...others } = forActor;
+  // the token is in the hands of the client: the actor's grant may bind it, and not unbind it
+  const strictest = forClient.binding ?? (binding === 'none' ? undefined : binding);
+  return {
+    ...others,
+    ...(strictest && { binding: strictest }),
+    rule: `${forClient.rule}; ${forActor.rule}`,
+    maxLifeSeconds: Math.min(forClient.maxLifeSeconds, forActor.maxLifeSeconds),
+  };
+}
+
+function allow(decision: Decision, client: Workload): Extract<Decision, { allowed: true }> {
+  if (!decision.allowed) throw new TokenError(decision.reason, `${decision.rule}; asked by ${client.id}`);
+  return decision;
+}
+
+/**
+ * Checks what needs no knowledge of anybody.
+ *
+ * @throws {TokenError} REQUEST_INVALID, GRANT_TYPE_UNSUPPORTED, TARGET_REFUSED
+ */
+export function readRequest(request: ExchangeTokenRequest): AskedToken {
+  const { grant_type, audience, resource, scope, requested_token_type } = request;
   if (grant_type === '') throw invalid('grant_type is missing');
-  if (grant_type !== clientCredentialsGrant && grant_type !== tokenExchangeGrant) {
-    throw new TokenError('GRANT_TYPE_UNSUPPORTED', 'only client_credentials and token-exchange are offered');
+  if (!grantTypes.includes(grant_type)) {
+    throw new TokenError('GRANT_TYPE_UNSUPPORTED', 'only client_credentials, token-exchange and refresh_token are offered');
   }
   const isDelegated = grant_type === tokenExchangeGrant;
+  const isRefresh = grant_type === refreshTokenGrant;
+  refuseParametersOfOtherGrants(request, isDelegated, isRefresh);
+  const requestedTokenType = requested_token_type || accessTokenType;
+  if (!isRequestableTokenType(requestedTokenType)) throw invalid('requested_token_type must be access_token, jwt or opaque');
+  // a refresh token is for one audience, which need not be named again
+  const target = isRefresh && !audience && !resource ? '' : readTarget(audience, resource);
+  return { request, audience: target, scope: parseScope(scope), requestedTokenType };
+}
+
+function refuseParametersOfOtherGrants(request: ExchangeTokenRequest, isDelegated: boolean, isRefresh: boolean): void {
+  const { subject_token, subject_token_type, subject_token_binding, actor_token, actor_token_type, actor_token_binding } = request;
   // a client that believes to act for somebody must not be given a token of its own
   if (!isDelegated && (subject_token || subject_token_type || subject_token_binding))
     throw invalid('a subject token needs the token-exchange grant');
+  if (!isDelegated && (actor_token || actor_token_type || actor_token_binding))
+    throw invalid('an actor token needs the token-exchange grant');
   if (isDelegated && !subject_token) throw invalid('subject_token is missing');
-  if (isDelegated && !serviceTokenTypes.has(subject_token_type)) throw invalid('subject_token_type must be access_token or jwt');
-  if (actor_token || actor_token_type) throw invalid('actor_token is not offered: the client itself is the actor');
-  if (refresh_token) throw invalid('refresh_token does not belong to this grant');
-  const requestedTokenType = requested_token_type || accessTokenType;
-  if (!serviceTokenTypes.has(requestedTokenType)) throw invalid('requested_token_type must be access_token or jwt');
-  return { isDelegated, audience: readTarget(audience, resource), scope: parseScope(scope), requestedTokenType };
+  if (isDelegated && !isRequestableTokenType(subject_token_type) && subject_token_type !== idTokenType) {
+    throw invalid('subject_token_type must be access_token, jwt, opaque or id_token');
+  }
+  // RFC 8693 section 2.1: actor_token_type goes with actor_token, and only with it
+  if (actor_token ? !isRequestableTokenType(actor_token_type) : actor_token_type || actor_token_binding) {
+    throw invalid('actor_token_type must be access_token, jwt or opaque, and beside an actor_token');
+  }
+  if (isRefresh && !request.refresh_token) throw invalid('refresh_token is missing');
+  if (!isRefresh && request.refresh_token) throw invalid('refresh_token does not belong to this grant');
 }
 
 /** A target is named by `audience`, or as `resource` by the same URI (RFC 8707 section 2). */
@@ -113,51 +252,6 @@ function readTarget(audience: string, resource: string): string {
   return audience || resource;
 }
 
-/**
- * The subject token, verified: of this issuer, for the client as its audience, and, when it is bound, with the evidence that the client
- * verified the binding. Whatever is wrong with it is one answer (RFC 8693 section 2.2.2).
- */
-async function readSubjectToken(request: ExchangeTokenRequest, client: Workload, issuer: Issuer): Promise<VerifiedToken> {
-  const subject = await verifyOwnToken(request.subject_token, issuer).catch((error: unknown) => {
-    throw error instanceof TokenError ? invalidSubject(error.reason) : error;
-  });
-  const { aud, cnf } = subject.claims;
-  if (aud !== client.id) throw invalidSubject('its audience is not the client');
-  if (cnf) {
-    const evidence = request.subject_token_binding;
-    const matches = (cnf['x5t#S256'] ?? '') === (evidence?.x5t_s256 ?? '') && (cnf.jkt ?? '') === (evidence?.jkt ?? '');
-    if (!matches) throw invalidSubject('it is bound, and the evidence does not match');
-  }
-  return subject;
-}
-
-async function refuseRevoked(transaction: StoreTransaction, subject: VerifiedToken): Promise<void> {
-  const { sub, client_id } = subject.claims;
-  if (await transaction.isRevoked(handlesOf(subject))) throw invalidSubject('it was revoked');
-  const suspended = await transaction.suspendedAmong([sub, client_id, ...actorChain(subject.claims)]);
-  if (suspended.length > 0) throw invalidSubject(`${suspended.join(', ')} suspended`);
-}
-
-function inheritedClaims({ act, may_act, sid }: ServiceTokenClaims, client: Workload): Partial<ServiceTokenClaims> {
-  const actor: Actor = { sub: client.id, ...(act && { act }) };
-  return { act: actor, ...(may_act && { may_act }), ...(sid !== undefined && { sid }) };
-}
-
-function respond(claims: ServiceTokenClaims, issued_token_type: string, { keys }: Issuer): ExchangeTokenResponse {
-  return {
-    access_token: signServiceToken(claims, keys.token.signing),
-    issued_token_type,
-    token_type: 'Bearer',
-    expires_in: claims.exp - claims.iat,
-    scope: claims.scope,
-    refresh_token: '',
-  };
-}
-
 function invalid(what: string): TokenError {
   return new TokenError('REQUEST_INVALID', what);
-}
-
-function invalidSubject(what: string): TokenError {
-  return new TokenError('SUBJECT_TOKEN_INVALID', `subject token refused: ${what}`);
 }

@@ -1,14 +1,20 @@
 import type { VerifiedToken } from '@tokenmesh/token';
 import { verifyForAnyAudience } from '@tokenmesh/token';
 import type { Config } from './config.ts';
+import type { Federations } from './federation.ts';
 import type { KeyRing } from './keys.ts';
 import type { Policy } from './policy.ts';
 import type { RevocationLog } from './revocation-log.ts';
 import type { Handles, Store } from './store.ts';
+import type { SubjectIssuers } from './subject-issuer.ts';
 
 /** What the operations of `TokenExchange` work with. */
 export interface Issuer {
-  readonly config: Pick<Config, 'issuer' | 'audience' | 'workloads' | 'tokens'>;
+  readonly config: Pick<Config, 'issuer' | 'audience' | 'workloads' | 'tokens' | 'authority' | 'development'>;
+  /** Whoever else may vouch for workloads; absent: nobody. */
+  readonly federations?: Federations;
+  /** On behalf of whose subjects workloads may act; absent: nobody's but its own. */
+  readonly subjectIssuers?: SubjectIssuers;
   readonly policy: Policy;
   readonly keys: KeyRing;
   readonly store: Store;

@@ -24,12 +24,15 @@ const open = (options = {}) => openKeyRing({ store, encryption, alg: 'ES256', no
 const stored = () => store.transaction((transaction) => transaction.keys());
 
 /** Puts another token key beside what is there. */
-async function addKey(state: KeyState): Promise<string> {
+async function addKey(state: KeyState, damage = (sealed: string) => sealed): Promise<string> {
   const key = generateSigningKey('ES256');
   const { kid } = key;
-  const sealed = encryption.seal(exportSigningKey(key), `tokenmesh token ES256 ${kid}`);
-  const row: StoredKey = { kid, purpose: 'token', alg: 'ES256', state, sealed, changedAtMs: 0 };
-  await store.transaction((transaction) => transaction.addKey(row));
+  const sealed = damage(encryption.seal(exportSigningKey(key), `tokenmesh token ES256 ${kid}`));
+  const row: StoredKey = { kid, purpose: 'token', alg: 'ES256', state, sealed, changedAtMs: 0, rotationRequestedAtMs: 0 };
+  await store.transaction(async (transaction) => {
+    await transaction.lockKeys();
+    await transaction.addKey(row);
+  });
   return kid;
 }
 
@@ -70,6 +73,31 @@ describe('the key ring', () => {
     await addKey('active');
     await expect(open()).rejects.toThrow(KeyRingError);
     await expect(open()).rejects.toThrow(/exactly one active token key; it holds 2/);
+  });
+
+  it.each([
+    ['truncated', (sealed: string) => sealed.slice(0, -30)],
+    ['emptied', () => ''],
+    ['changed by one bit', (sealed: string) => `${sealed.slice(0, 60)}${sealed[60] === 'A' ? 'B' : 'A'}${sealed.slice(61)}`],
+  ])('F9 refuses a sealed key that was %s, names it, and repeats nothing of it', async (_, damage) => {
+    await open();
+    const kid = await addKey('retiring', damage);
+    const refusal = await open().catch((error: Error) => error);
+    expect(refusal).toBeInstanceOf(KeyRingError);
+    const { message } = refusal as Error;
+    expect(message).toContain(`the retiring token key ${kid} cannot be read: others open with this key-encryption key`);
+    const { sealed } = (await stored()).find((row) => row.kid === kid) as StoredKey;
+    for (const part of sealed.split('.').filter(({ length }) => length > 8)) expect(message).not.toContain(part);
+  });
+
+  it('F9 keeps serving the public keys of a record that was damaged while it runs, and signs nothing that is in doubt', async () => {
+    const ring = await open();
+    const before = ring.token.jwks;
+    await addKey('active');
+    await expect(ring.reload()).rejects.toThrow(/exactly one active token key; it holds 2/);
+    expect(ring.token.jwks).toEqual(before);
+    expect(() => ring.token.signing).toThrow('nothing is signed: the record must hold exactly one active token key');
+    expect(ring.feed.signing.kid).toMatch(/^[\w-]{8}$/);
   });
 
   it('refuses a record whose keys are all retiring', async () => {

@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { credentials } from '@grpc/grpc-js';
+import { credentials, status } from '@grpc/grpc-js';
 import { unary } from '@tokenmesh/interceptor';
 import { tokenmesh } from '@tokenmesh/proto';
 import { exportJwk, exportSigningKey } from '@tokenmesh/token';
@@ -109,8 +109,36 @@ describe('token-exchange as a process', () => {
     service.child.kill('SIGTERM');
     const { code, stderr, stdout } = await service.ended;
     expect([code, stderr]).toEqual([0, '']);
-    expect(service.output.map((line) => JSON.parse(line).event)).toEqual(['listening', 'token.issued', 'stopping', 'stopped']);
+    // of both purposes: the keys that are to sign next are announced before anybody can ask
+    const announced = ['key.prepared', 'key.prepared', 'key.published', 'key.published'];
+    const events = service.output.map((line) => JSON.parse(line).event);
+    expect(events).toEqual([...announced, 'listening', 'token.issued', 'stopping', 'stopped']);
     for (const part of access_token.split('.')) expect(stdout).not.toContain(part);
+  });
+
+  it('follows its configuration: keeps the old one while the new one is bad, and takes the good one on SIGHUP and by itself', async () => {
+    const service = serve();
+    await service.event('listening');
+    const good = readFileSync(config(), 'utf8');
+    const replace = (text: string) => {
+      writeFileSync(`${config()}.new`, text);
+      renameSync(`${config()}.new`, config());
+    };
+    replace(good.replace(/\[orders\.read\] \}\n$/, '[orders.raed] }\n'));
+    const { problems } = await service.event('config.rejected');
+    expect(problems).toEqual([expect.stringMatching(/tokenmesh\.yaml:10:\d+: grants\[0\]\.scopes\[0\]: "orders\.raed" is not a scope/)]);
+    const client = await connect(service);
+    expect((await unary(client, 'exchangeToken', request())).scope).toBe('orders.read');
+    replace(good.replace(/grants:\n.*\n$/, 'grants: []\n'));
+    service.child.kill('SIGHUP');
+    expect(await service.event('config.applied')).toMatchObject({
+      grants: { removed: { count: 1, names: [`${gateway} ${orders}`] } },
+      revoked: { count: 1, names: [`grant ${gateway} ${orders}`] },
+    });
+    await expect(unary(client, 'exchangeToken', request())).rejects.toMatchObject({ code: status.PERMISSION_DENIED });
+    client.close();
+    service.child.kill('SIGTERM');
+    expect(await service.ended).toMatchObject({ code: 0, stderr: '' });
   });
 
   it('is refused the record while another process has it, and gets it after that one was killed', async () => {

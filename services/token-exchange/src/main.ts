@@ -1,26 +1,35 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { text } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
 import { setLogger } from '@grpc/grpc-js';
 import { createRevocationStream, natsPublisher } from '@tokenmesh/revocation/nats';
 import { exportJwk, importSigningKey, type Jwk } from '@tokenmesh/token';
 import pino, { type Logger } from 'pino';
+import { beginEpoch } from './begin-epoch.ts';
+import { hashClientSecret } from './client-secret.ts';
 import { type Config, loadConfig } from './config.ts';
 import { ConfigError } from './config-problem.ts';
+import { watchConfig } from './config-watcher.ts';
 import { createCourier } from './courier.ts';
 import { createProblemLog } from './event-log.ts';
 import { KeyEncryptionError, readKeyEncryption } from './key-encryption.ts';
-import { KeyRingError } from './keys.ts';
+import { KeyRingError, openKeyRing } from './keys.ts';
+import { openPostgresStore, PostgresError } from './postgres.ts';
 import { startTokenExchange } from './server.ts';
-import { openSqliteStore, StoreInUseError } from './sqlite.ts';
+import { openSqliteStore, StoreRestoredError } from './sqlite.ts';
+import { StoreInUseError } from './sqlite-fence.ts';
+import type { Store } from './store.ts';
 import { startTelemetry } from './telemetry.ts';
 
 const usage = `Usage: token-exchange [command] [--config tokenmesh.yaml]
 
 Commands:
-  (none)        serve until SIGTERM or SIGINT
+  (none)        serve until SIGTERM or SIGINT; the configuration is loaded again when it changes, and on SIGHUP
   check         say what is wrong with the configuration, exit 1 if anything is
   jwks FILE     write the public half of a private key (PKCS#8 PEM) as the JWK set that registers its workload
+  client-secret read a client secret from standard input and write the hash that registers it; for development
+  begin-epoch   after the record was restored from a backup: revoke everything that was ever issued, and begin a new epoch of the log
   nats-stream   create the JetStream stream that carries revocations, or bring it to its configuration
 
 Options:
@@ -37,11 +46,13 @@ const commands: ReadonlyMap<string, number> = new Map([
   ['serve', 0],
   ['check', 0],
   ['jwks', 1],
+  ['client-secret', 0],
   ['nats-stream', 0],
+  ['begin-epoch', 0],
 ]);
 
 /** Errors whose text is written for the operator: no stack helps. */
-const operatorErrors = [ConfigError, KeyEncryptionError, KeyRingError, StoreInUseError];
+const operatorErrors = [ConfigError, KeyEncryptionError, KeyRingError, StoreInUseError, StoreRestoredError, PostgresError];
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
@@ -52,11 +63,13 @@ async function main(): Promise<void> {
   if (values.help) return void process.stdout.write(usage);
   if (!commands.has(command) || files.length !== commands.get(command)) throw new ConfigError([`unknown command or arguments\n\n${usage}`]);
   if (command === 'jwks') return printJwks(String(files[0]));
+  if (command === 'client-secret') return await printClientSecretHash();
 
   const config = loadConfig(values.config);
   if (command === 'check') return void process.stdout.write(`${values.config}: in order\n`);
   if (command === 'nats-stream') return await createStream(config, values.config);
-  await serve(config);
+  if (command === 'begin-epoch') return await beginEpochIn(config);
+  await serve(config, values.config);
 }
 
 function printJwks(file: string): void {
@@ -69,26 +82,47 @@ function printJwks(file: string): void {
   process.stdout.write(`${JSON.stringify({ keys: [jwk] })}\n`);
 }
 
+/** From standard input: arguments are for every user of the machine to see. */
+async function printClientSecretHash(): Promise<void> {
+  const secret = (await text(process.stdin)).replace(/\r?\n$/, '');
+  try {
+    process.stdout.write(`${await hashClientSecret(secret)}\n`);
+  } catch (error) {
+    throw new ConfigError([`standard input: ${(error as Error).message}`]); // hashClientSecret throws TypeErrors only, without the secret
+  }
+}
+
 async function createStream(config: Config, file: string): Promise<void> {
   if (!config.nats) throw new ConfigError([`${file}:1:1: nats: missing, expected the servers of a NATS that is to carry revocations`]);
   await createRevocationStream(config.nats);
   process.stdout.write('the stream is there\n');
 }
 
-async function serve(config: Config): Promise<void> {
+async function serve(config: Config, file: string): Promise<void> {
   const log = pino({ base: { service: 'token-exchange' }, timestamp: pino.stdTimeFunctions.isoTime });
   redactGrpcLog(log);
   const stopping = stopSignal(log);
   const telemetry = startTelemetry('token-exchange');
   const encryption = readKeyEncryption(process.env, config.keys.encryptionKeyFile);
-  const store = await openSqliteStore(config.store.sqlite, { newId: () => randomBytes(16).toString('base64url') });
+  const store = await openStore(config.store);
   const publisher = config.nats && openCourier(config.nats, log);
   try {
     const server = await startTokenExchange({ config, store, encryption, log, ...(publisher && { publisher }) });
     const { host } = config.listen;
-    log.info({ event: 'listening', host, port: server.port, issuer: config.issuer, audience: config.audience, pid: process.pid });
+    log.info({
+      event: 'listening',
+      host,
+      port: server.port,
+      ...(server.facadePort && { facade_port: server.facadePort }),
+      issuer: config.issuer,
+      audience: config.audience,
+      pid: process.pid,
+    });
+    const watcher = watchConfig(file, { inForce: config, apply: server.applyConfig, log });
+    process.on('SIGHUP', () => watcher.reload());
     const signal = await stopping;
     log.info({ event: 'stopping', signal });
+    await watcher.close();
     await server.close();
   } finally {
     await publisher?.close();
@@ -96,6 +130,27 @@ async function serve(config: Config): Promise<void> {
     await telemetry.close();
   }
   log.info({ event: 'stopped' });
+}
+
+async function beginEpochIn(config: Config): Promise<void> {
+  const encryption = readKeyEncryption(process.env, config.keys.encryptionKeyFile);
+  const store = await openStore(config.store, { acceptRestored: true });
+  try {
+    const keys = await openKeyRing({ store, encryption, alg: config.keys.alg, now: Date.now });
+    const { issuer, trustDomain: mesh, tokens } = config;
+    const { epoch, n } = await beginEpoch({ store, keys, issuer, mesh, ceilingSeconds: tokens.ceilingSeconds, now: Date.now, newId });
+    process.stdout.write(`epoch ${epoch} begins at ${n}: everything that was issued before is revoked\n`);
+  } finally {
+    await store.close();
+  }
+}
+
+function openStore(store: Config['store'], { acceptRestored = false } = {}): Promise<Store> {
+  return 'postgres' in store ? openPostgresStore(store.postgres, { newId }) : openSqliteStore(store.sqlite, { newId, acceptRestored });
+}
+
+function newId(): string {
+  return randomBytes(16).toString('base64url');
 }
 
 function openCourier(options: NonNullable<Config['nats']>, log: Logger) {

@@ -2,6 +2,8 @@ import type { TargetKind } from '@tokenmesh/revocation';
 import type { Algorithm } from '@tokenmesh/token';
 import type { Kysely } from 'kysely';
 import { type Migration, Migrator } from 'kysely/migration';
+import { type AppliedTermsTables, appliedTermsMigration } from './applied-terms.ts';
+import { type GrantTables, grantsMigration } from './grant-records.ts';
 import type { KeyPurpose, KeyState } from './store.ts';
 
 /**
@@ -10,7 +12,7 @@ import type { KeyPurpose, KeyState } from './store.ts';
  * Only `text`, `bigint` and `integer` are used: SQLite and PostgreSQL agree on them. Times in seconds follow the RFCs' names (`exp`),
  * all others are milliseconds since epoch.
  */
-export interface Tables {
+export interface Tables extends GrantTables, AppliedTermsTables {
   meta: { key: string; value: string };
   /** One row: what readers of the log's position read, and what writers of it contend for. */
   revocation_head: { id: number; epoch: string; n: number; h: string };
@@ -21,7 +23,19 @@ export interface Tables {
   revocation_requests: { requested_by: string; request_id: string; digest: string; n: number; acknowledged_at: number };
   suspended_workloads: { client_id: string; suspended_by: string; suspended_at: number; note: string };
   assertion_ids: { client_id: string; jti: string; exp: number };
-  signing_keys: { kid: string; purpose: KeyPurpose; alg: Algorithm; state: KeyState; sealed: string; changed_at: number };
+  signing_keys: {
+    kid: string;
+    purpose: KeyPurpose;
+    alg: Algorithm;
+    state: KeyState;
+    sealed: string;
+    changed_at: number;
+    rotation_requested_at: number;
+  };
+  /** One row: what writers of signing keys contend for, and what tells everybody else that there is something to read. */
+  signing_keys_head: { id: number; version: number };
+  /** What each replica last heard of its verifiers: how many of them do not know `kid` yet. */
+  signing_key_readiness: { replica: string; kid: string; awaited: number; heard_at: number };
 }
 
 const record: Migration = {
@@ -111,8 +125,41 @@ const record: Migration = {
   },
 };
 
+const keys: Migration = {
+  async up(db: Kysely<unknown>) {
+    await db.schema
+      .alterTable('signing_keys')
+      .addColumn('rotation_requested_at', 'bigint', (c) => c.notNull().defaultTo(0))
+      .execute();
+    await db.schema
+      .createTable('signing_keys_head')
+      .addColumn('id', 'integer', (c) => c.primaryKey())
+      .addColumn('version', 'bigint', (c) => c.notNull())
+      .execute();
+    // a table of the migration's own time, which no current type describes
+    await (db as Kysely<Pick<Tables, 'signing_keys_head'>>).insertInto('signing_keys_head').values({ id: 1, version: 0 }).execute();
+    await db.schema
+      .createTable('signing_key_readiness')
+      .addColumn('replica', 'text', (c) => c.primaryKey())
+      .addColumn('kid', 'text', (c) => c.notNull())
+      .addColumn('awaited', 'integer', (c) => c.notNull())
+      .addColumn('heard_at', 'bigint', (c) => c.notNull())
+      .execute();
+  },
+  async down(db: Kysely<unknown>) {
+    await db.schema.dropTable('signing_key_readiness').execute();
+    await db.schema.dropTable('signing_keys_head').execute();
+    await db.schema.alterTable('signing_keys').dropColumn('rotation_requested_at').execute();
+  },
+};
+
 /** Every migration, in the order of its name. A migration that was released is never edited. */
-const migrations: Record<string, Migration> = { '0001_record': record };
+const migrations: Record<string, Migration> = {
+  '0001_record': record,
+  '0003_grants': grantsMigration,
+  '0004_keys': keys,
+  '0005_applied_terms': appliedTermsMigration,
+};
 
 /** Brings a database of any earlier release to the present schema. Rejects, and leaves a failed step undone, when one fails. */
 export async function migrateToLatest(db: Kysely<Tables>): Promise<void> {

@@ -1,4 +1,5 @@
 import { intersectScope, type Reason, type ServiceTokenClaims } from '@tokenmesh/token';
+import type { Binding } from './token-binding.ts';
 
 /** A permission of one workload to obtain tokens for one audience. */
 export interface Grant {
@@ -11,15 +12,36 @@ export interface Grant {
   /** Longest life of a token in seconds; absent: the configured life. */
   readonly maxLifeSeconds?: number;
   /** What the workload may ask for on behalf of a subject; `false`: nothing. */
-  readonly delegation: { readonly scopes: readonly string[] } | false;
+  readonly delegation: DelegationRule | false;
+  /** What the tokens are bound to; absent: to the certificate of a client that authenticated with it, and otherwise to nothing. */
+  readonly binding?: Binding;
+  /** Issues refresh tokens with what is issued under this grant; default false. */
+  readonly refresh?: boolean;
+  /** Form of the tokens: the audience's; default `jwt`. */
+  readonly format?: TokenFormat;
 }
+
+/** What a workload may ask for on behalf of others. */
+export interface DelegationRule {
+  readonly scopes: readonly string[];
+  /** Issuers besides token-exchange itself whose subjects count; default none. */
+  readonly issuers?: readonly string[];
+}
+
+/** `jwt`: verified in process. `opaque`: means something to token-exchange only, which is asked about it. */
+export type TokenFormat = 'jwt' | 'opaque';
 
 /** What is asked for. */
 export interface PolicyRequest {
   readonly audience: string;
   /** Scope tokens asked for; empty: everything that is allowed. */
   readonly scope: readonly string[];
+  /** The issuer of the subject token when it is not token-exchange itself. */
+  readonly subjectIssuer?: string;
 }
+
+/** What of a subject token the policy looks at. */
+export type SubjectClaims = Pick<ServiceTokenClaims, 'act' | 'may_act'>;
 
 /** The workload that asks: the actor of a delegated token, the subject of its own. */
 export interface RequestingWorkload {
@@ -28,7 +50,18 @@ export interface RequestingWorkload {
 
 /** The verdict, with the rule that gave it, for logs, audit and simulation. */
 export type Decision =
-  | { readonly allowed: true; readonly rule: string; readonly scope: readonly string[]; readonly maxLifeSeconds: number }
+  | {
+      readonly allowed: true;
+      readonly rule: string;
+      readonly scope: readonly string[];
+      readonly maxLifeSeconds: number;
+      /** Present when the grant says what to bind to. */
+      readonly binding?: Binding;
+      /** Present when a refresh token belongs to it. */
+      readonly refresh?: true;
+      /** Present when the audience wants another form than `jwt`. */
+      readonly format?: TokenFormat;
+    }
   | { readonly allowed: false; readonly rule: string; readonly reason: Reason };
 
 export interface Policy {
@@ -42,7 +75,7 @@ export interface Policy {
    * @returns Refusals: TARGET_REFUSED, SCOPE_REFUSED, DELEGATION_NOT_ALLOWED, DELEGATION_TOO_DEEP, CLIENT_NOT_ALLOWED (`may_act` names somebody
    *   else).
    */
-  decide(request: PolicyRequest, subject: ServiceTokenClaims | undefined, actor: RequestingWorkload): Decision;
+  decide(request: PolicyRequest, subject: SubjectClaims | undefined, actor: RequestingWorkload): Decision;
   /** Audiences that a workload may obtain tokens for in its own name or for others, sorted. */
   audiencesOf(workload: string): readonly string[];
 }
@@ -61,15 +94,15 @@ export interface PolicyOptions {
 const feedScope = 'revocation.read';
 
 /** Scopes that token-exchange has as an audience itself. */
-export const ownScopes: readonly string[] = ['admin.read', 'admin.revoke', feedScope];
+export const ownScopes: readonly string[] = ['admin.keys', 'admin.read', 'admin.revoke', feedScope];
 
 /** Compiles grants into a policy. At most one grant per pair of workload and audience: the configuration refuses a second one. */
 export function createPolicy(options: PolicyOptions): Policy {
   const { ownAudience, lifeSeconds, maxActDepth = 5 } = options;
   const grants = new Map(options.grants.map((grant) => [pair(grant.from, grant.to), grant]));
 
-  function decide(request: PolicyRequest, subject: ServiceTokenClaims | undefined, actor: RequestingWorkload): Decision {
-    const { audience, scope } = request;
+  function decide(request: PolicyRequest, subject: SubjectClaims | undefined, actor: RequestingWorkload): Decision {
+    const { audience, scope, subjectIssuer } = request;
     const grant = grants.get(pair(actor.id, audience));
     const isOwn = audience === ownAudience;
     if (!grant && !isOwn) return refuse('TARGET_REFUSED', `no grant from ${actor.id} to this target`);
@@ -80,12 +113,23 @@ export function createPolicy(options: PolicyOptions): Policy {
       if (subject.may_act && subject.may_act.sub !== actor.id) return refuse('CLIENT_NOT_ALLOWED', 'may_act of the subject token');
       if (depthOf(subject) + 1 > maxActDepth) return refuse('DELEGATION_TOO_DEEP', `at most ${maxActDepth} actors`);
       if (!grant?.delegation) return refuse('DELEGATION_NOT_ALLOWED', rule);
+      if (subjectIssuer !== undefined && !grant.delegation.issuers?.includes(subjectIssuer)) {
+        return refuse('DELEGATION_NOT_ALLOWED', `${rule}: not for subjects of ${subjectIssuer}`);
+      }
       allowed = intersectScope(sorted(grant.scopes), sorted(grant.delegation.scopes));
     }
 
     const granted = scope.length === 0 ? allowed : intersectScope(allowed, scope);
     if (granted.length === 0) return refuse('SCOPE_REFUSED', rule);
-    return { allowed: true, rule, scope: granted, maxLifeSeconds: Math.min(lifeSeconds, grant?.maxLifeSeconds ?? lifeSeconds) };
+    return {
+      allowed: true,
+      rule,
+      scope: granted,
+      maxLifeSeconds: Math.min(lifeSeconds, grant?.maxLifeSeconds ?? lifeSeconds),
+      ...(grant?.binding && { binding: grant.binding }),
+      ...(grant?.refresh && { refresh: true }),
+      ...(grant?.format && grant.format !== 'jwt' && { format: grant.format }),
+    };
   }
 
   return {
@@ -110,7 +154,7 @@ function pair(from: string, to: string): string {
   return `${from} ${to}`;
 }
 
-function depthOf(claims: ServiceTokenClaims): number {
+function depthOf(claims: SubjectClaims): number {
   let depth = 0;
   for (let actor = claims.act; actor; actor = actor.act) depth++;
   return depth;

@@ -1,16 +1,9 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { RevocationView } from '@tokenmesh/interceptor';
-import {
-  createRevocationSet,
-  type FeedPublisher,
-  signCheckpoint,
-  signEvent,
-  signSnapshot,
-  type Target,
-  type TargetKind,
-} from '@tokenmesh/revocation';
+import { type FeedPublisher, signCheckpoint, signEvent, signSnapshot, type Target, type TargetKind } from '@tokenmesh/revocation';
 import { TokenError } from '@tokenmesh/token';
+import { createAppliedLog, type LogListener } from './applied-log.ts';
 import type { KeyRing } from './keys.ts';
 import type { Head, Store, StoredEvent, StoreTransaction } from './store.ts';
 
@@ -44,13 +37,7 @@ export interface Acknowledgement {
   readonly broadcast: 'sent' | 'pending';
 }
 
-/** What listens to the log as it grows, the gRPC path of the feed. Must not throw. */
-export interface LogListener {
-  onEvent(event: StoredEvent): void;
-  onCheckpoint(compact: string): void;
-}
-
-/** The revocation log of this process: the only writer of events, and the source of checkpoints and snapshots. */
+/** The revocation log as this process writes and applies it, and the source of checkpoints and snapshots. Others may write to the same record. */
 export interface RevocationLog {
   /**
    * Makes a revocation durable, puts it into force here, and broadcasts it. Calls within 2 ms share one event, one signature and one commit.
@@ -59,6 +46,12 @@ export interface RevocationLog {
    * @throws {Error} When the record did not take it: nothing is revoked then.
    */
   append(revocation: Revocation): Promise<Acknowledgement>;
+  /**
+   * As `append`, as a part of a transaction that the caller has begun: durable with it or not at all, and without waiting for others.
+   *
+   * @returns To be called once the transaction has resolved: puts the revocation into force here and broadcasts it.
+   */
+  appendIn(transaction: StoreTransaction, revocation: Revocation): Promise<() => Promise<Acknowledgement>>;
   /** A signed checkpoint made now; `nonce` is repeated in it. */
   checkpoint(nonce?: string): Promise<string>;
   /** Every target in force at one position, signed. */
@@ -66,7 +59,7 @@ export interface RevocationLog {
   head(): Promise<Head>;
   /** Contiguous events from `from` on: at most `limit`, and no more than one message should hold. */
   events(from: number, limit: number): Promise<readonly StoredEvent[]>;
-  /** What this process knows of revocations: always everything, for it wrote them. */
+  /** What is in force in this process; stale while it cannot be known what other processes appended. */
   readonly view: RevocationView;
   /** Returns the way to stop. */
   listen(listener: LogListener): () => void;
@@ -87,8 +80,10 @@ export interface RevocationLogOptions {
   /** Carries events beside the gRPC feed; absent: the gRPC feed alone. */
   readonly publisher?: FeedPublisher;
   /** Told of what goes wrong in the background. */
-  readonly onProblem: (problem: 'checkpoint' | 'publish' | 'housekeeping', error: unknown) => void;
+  readonly onProblem: (problem: 'checkpoint' | 'publish' | 'housekeeping' | 'follow', error: unknown) => void;
   readonly now: () => number;
+  /** Milliseconds on a clock that is never set; default `performance.now`. */
+  readonly monotonicNow?: () => number;
   readonly newId: () => string;
 }
 
@@ -104,6 +99,8 @@ const maxRequestIdLength = 256;
 const courierPatienceMs = 250;
 const checkpointIntervalMs = 1000;
 const housekeepingIntervalMs = 30_000;
+/** How often a shared record is asked for what other processes appended: one row by its key, and the delay of their events on streams from here. */
+const followIntervalMs = 100;
 /** Events that one sweep hands to the courier again. */
 const sweepSize = 100;
 /** Bytes of events in one answer: a gRPC client takes 4 MiB. */
@@ -126,19 +123,18 @@ type Outcome = { readonly n: number; readonly acknowledgedAtMs: number; readonly
 /** Opens the log: loads what is in force, then signs a checkpoint every second until it is closed. */
 export async function openRevocationLog(options: RevocationLogOptions): Promise<RevocationLog> {
   const { store, keys, issuer, mesh, staleAfterMs, publisher, onProblem, now, newId } = options;
-  const feedKey = keys.feed.signing;
-  const set = createRevocationSet();
-  const { entries, position, longestLifeSeconds } = await store.transaction(async (transaction) => ({
+  const { entries, position } = await store.transaction(async (transaction) => ({
     position: await transaction.head(),
     entries: await transaction.targetsInForce(Math.floor(now() / 1000)),
-    longestLifeSeconds: await transaction.longestLife(options.ceilingSeconds),
+    longestLife: await transaction.longestLife(options.ceilingSeconds),
   }));
-  set.load(entries);
+  const applied = createAppliedLog({
+    ...{ store, head: position, entries, staleAfterMs, now },
+    monotonicNow: options.monotonicNow ?? (() => performance.now()),
+    onProblem: (error) => onProblem('follow', error),
+  });
 
   const { epoch } = position;
-  let appliedN = position.n;
-  const listeners = new Set<LogListener>();
-  const appliedListeners = new Set<(targets: readonly Target[]) => void>();
   const waiting: Pending[] = [];
   let draining: Promise<void> | undefined;
   const publishing = new Map<number, Promise<boolean>>();
@@ -152,19 +148,29 @@ export async function openRevocationLog(options: RevocationLogOptions): Promise<
   async function commit(batch: readonly Pending[]): Promise<void> {
     try {
       const { outcomes, event, targets } = await store.transaction((transaction) => write(transaction, batch));
-      if (event) put(event, targets);
-      const sent = event ? publish(event) : Promise.resolve(true);
-      for (const [pending, outcome] of outcomes) {
-        if (outcome instanceof TokenError) pending.reject(outcome);
-        else answer(outcome, sent).then(pending.resolve, pending.reject);
-      }
+      conclude(outcomes, event, targets);
     } catch (error) {
       for (const pending of batch) pending.reject(error);
     }
   }
 
+  /** After the commit. */
+  function conclude(outcomes: ReadonlyMap<Pending, Outcome>, event: StoredEvent | undefined, targets: readonly Target[]): void {
+    if (event) applied.put(event, targets);
+    const sent = event ? publish(event) : Promise.resolve(true);
+    // a withdrawn key has stopped signing here before anybody is told; what is wrong with the ones that are left is the rotation's to report
+    const settled = kidsAmong(targets).length > 0 ? keys.reload().catch(() => undefined) : undefined;
+    for (const [pending, outcome] of outcomes) {
+      if (outcome instanceof TokenError) pending.reject(outcome);
+      else
+        Promise.resolve(settled)
+          .then(() => answer(outcome, sent))
+          .then(pending.resolve, pending.reject);
+    }
+  }
+
   async function write(transaction: StoreTransaction, batch: readonly Pending[]) {
-    const { n: last, h: prev } = await transaction.head();
+    const { n: last, h: prev } = await applied.checkedHead(() => transaction.holdHead());
     const outcomes = new Map<Pending, Outcome>();
     const fresh: Pending[] = [];
     for (const pending of batch) {
@@ -183,7 +189,14 @@ export async function openRevocationLog(options: RevocationLogOptions): Promise<
 
     const t = now();
     const n = last + 1;
-    const targets = mergeTargets(fresh, Math.floor(t / 1000));
+    const longestLifeSeconds = await transaction.longestLife(options.ceilingSeconds);
+    // tokens are issued for a session until it is over: what is taken back from it must not be forgotten before
+    const sessionSeconds = (await transaction.latestFamilyExp()) - Math.floor(t / 1000);
+    const targets = mergeTargets(fresh, Math.floor(t / 1000), Math.max(longestLifeSeconds, sessionSeconds));
+    const kids = kidsAmong(targets);
+    const isFeedRekeyed = kids.length > 0 && (await keys.withdraw(transaction, kids)).includes('feed');
+    // nobody can check events of a withdrawn key: who needs one of them takes a snapshot
+    if (isFeedRekeyed) await transaction.forgetEvents(last);
     const { compact, hash } = signEvent(
       {
         iss: issuer,
@@ -196,7 +209,7 @@ export async function openRevocationLog(options: RevocationLogOptions): Promise<
         prev,
         targets: targets.map(({ kind, value, exp }) => ({ kind, value, exp })),
       },
-      feedKey,
+      await keys.feedKey(transaction),
     );
     const event: StoredEvent = { n, compact, hash, t };
     await transaction.appendEvent(
@@ -213,14 +226,14 @@ export async function openRevocationLog(options: RevocationLogOptions): Promise<
   }
 
   // one row for what several requests name: the log has one target for it, and the first who asked is on record
-  function mergeTargets(fresh: readonly Pending[], nowSeconds: number) {
+  function mergeTargets(fresh: readonly Pending[], nowSeconds: number, longestLifeSeconds: number) {
     const merged = new Map<string, Target & { readonly revokedBy: string; readonly note: string }>();
     for (const { revocation } of fresh) {
       for (const target of revocation.targets) {
         const { kind, value } = target;
         const name = `${kind} ${value}`;
         const earlier = merged.get(name);
-        const exp = Math.max(earlier?.exp ?? 0, expiryOf(target, nowSeconds));
+        const exp = Math.max(earlier?.exp ?? 0, expiryOf(target, nowSeconds, longestLifeSeconds));
         merged.set(name, {
           kind,
           value,
@@ -233,16 +246,9 @@ export async function openRevocationLog(options: RevocationLogOptions): Promise<
     return [...merged.values()];
   }
 
-  function expiryOf({ kind, exp }: RevocationTarget, nowSeconds: number): number {
+  function expiryOf({ kind, exp }: RevocationTarget, nowSeconds: number, longestLifeSeconds: number): number {
     const lastToken = exp ?? nowSeconds + longestLifeSeconds + 1; // a token that is being issued this second
     return lastToken + clockToleranceSeconds + (kind === 'key' ? keyMemorySeconds : 0);
-  }
-
-  function put(event: StoredEvent, targets: readonly Target[]): void {
-    set.apply({ n: event.n, t: event.t, targets });
-    appliedN = event.n;
-    for (const listener of appliedListeners) listener(targets);
-    for (const listener of listeners) listener.onEvent(event);
   }
 
   /** Whether the courier took the event; never rejects. */
@@ -273,14 +279,18 @@ export async function openRevocationLog(options: RevocationLogOptions): Promise<
 
   async function checkpoint(nonce?: string): Promise<string> {
     const t = now(); // before n: what was acknowledged until t is counted in n
-    const { n, h } = await store.head();
-    return signCheckpoint({ iss: issuer, aud: mesh, epoch, n, h, t, s: staleAfterMs, ...(nonce !== undefined && { nonce }) }, feedKey);
+    const { n, h } = await applied.checkedHead(() => store.head());
+    return signCheckpoint(
+      { iss: issuer, aud: mesh, epoch, n, h, t, s: staleAfterMs, ...(nonce !== undefined && { nonce }) },
+      keys.feed.signing,
+    );
   }
 
   async function broadcastCheckpoint(): Promise<void> {
     const compact = await checkpoint();
     publisher?.publishCheckpoint(compact);
-    for (const listener of listeners) listener.onCheckpoint(compact);
+    if (store.isShared) await applied.catchUp(); // streams from here get the events that it counts before it
+    applied.tellCheckpoint(compact);
   }
 
   async function sweep(): Promise<void> {
@@ -292,7 +302,7 @@ export async function openRevocationLog(options: RevocationLogOptions): Promise<
 
   async function keepHouse(): Promise<void> {
     const nowSeconds = Math.floor(now() / 1000);
-    set.expire(nowSeconds);
+    applied.expire(nowSeconds);
     await store.deleteExpired(nowSeconds);
   }
 
@@ -300,6 +310,7 @@ export async function openRevocationLog(options: RevocationLogOptions): Promise<
     every(checkpointIntervalMs, broadcastCheckpoint, (error) => onProblem('checkpoint', error)),
     every(checkpointIntervalMs, sweep, (error) => onProblem('publish', error)),
     every(housekeepingIntervalMs, keepHouse, (error) => onProblem('housekeeping', error)),
+    ...(store.isShared ? [every(followIntervalMs, applied.catchUp, (error) => onProblem('follow', error))] : []),
   ];
 
   return {
@@ -312,15 +323,25 @@ export async function openRevocationLog(options: RevocationLogOptions): Promise<
         draining ??= drain();
       });
     },
+    async appendIn(transaction, revocation) {
+      const { promise, resolve, reject } = Promise.withResolvers<Acknowledgement>();
+      const { outcomes, event, targets } = await write(transaction, [{ revocation, digest: digestOf(revocation), resolve, reject }]);
+      return () => {
+        conclude(outcomes, event, targets);
+        return promise;
+      };
+    },
     checkpoint,
     async snapshot() {
       const t = now();
       const { head, targets } = await store.transaction(async (transaction) => ({
-        head: await transaction.head(),
+        head: await applied.checkedHead(() => transaction.head()),
         targets: await transaction.targetsInForce(Math.floor(t / 1000)),
       }));
-      const entries = targets.map(({ kind, value, exp, n, t: at }) => ({ kind, value, exp, n, t: at }));
-      return signSnapshot({ iss: issuer, aud: mesh, epoch, n: head.n, h: head.h, t, s: staleAfterMs }, entries, feedKey);
+      // what was appended between the two reads comes as an event
+      const until = targets.filter(({ n }) => n <= head.n);
+      const entries = until.map(({ kind, value, exp, n, t: at }) => ({ kind, value, exp, n, t: at }));
+      return signSnapshot({ iss: issuer, aud: mesh, epoch, n: head.n, h: head.h, t, s: staleAfterMs }, entries, keys.feed.signing);
     },
     head: () => store.head(),
     async events(from, limit) {
@@ -332,24 +353,19 @@ export async function openRevocationLog(options: RevocationLogOptions): Promise<
       });
       return end === -1 ? events : events.slice(0, Math.max(end, 1));
     },
-    view: {
-      set,
-      freshness: () => ({ state: 'fresh', freshAtMs: now(), ageMs: 0, epoch, n: appliedN, path: 'record' }),
-      onApplied(listener) {
-        appliedListeners.add(listener);
-        return () => appliedListeners.delete(listener);
-      },
-    },
-    listen(listener) {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
-    },
+    view: applied.view,
+    listen: applied.listen,
     async close() {
       await Promise.all(stops.map((stop) => stop()));
       await draining;
       await Promise.all(publishing.values());
     },
   };
+}
+
+/** Signing keys that are revoked by these targets. */
+function kidsAmong(targets: readonly Target[]): readonly string[] {
+  return targets.filter(({ kind }) => kind === 'key').map(({ value }) => value);
 }
 
 /** Requests for one event, in order: as many as fit, and at least one. */

@@ -1,19 +1,29 @@
 import { randomBytes } from 'node:crypto';
-import { Server, ServerCredentials, type ServerOptions } from '@grpc/grpc-js';
+import { Server, type ServerCredentials, type ServerOptions } from '@grpc/grpc-js';
 import { serverInterceptors } from '@tokenmesh/interceptor';
 import { tokenmesh, tokenmeshPackage } from '@tokenmesh/proto';
 import type { FeedPublisher } from '@tokenmesh/revocation';
 import { HealthImplementation } from 'grpc-health-check';
 import { createAdminService } from './admin-service.ts';
+import { createAdmission, unlimited } from './admission.ts';
+import { admitOperations } from './admit-operations.ts';
 import type { Config } from './config.ts';
 import { createProblemLog, type EventLog } from './event-log.ts';
 import { createExchangeService } from './exchange-service.ts';
+import { type Facade, startFacade } from './facade.ts';
+import { createFederations } from './federation.ts';
 import { createFeedService } from './feed-service.ts';
 import type { KeyEncryption } from './key-encryption.ts';
+import type { KeyLifeSettings } from './key-life.ts';
+import { startKeyRotation } from './key-rotation.ts';
 import { openKeyRing } from './keys.ts';
+import { type ConfigChange, openLiveIssuer } from './live-issuer.ts';
+import { createOperations } from './operations.ts';
 import { createPolicy } from './policy.ts';
 import { openRevocationLog } from './revocation-log.ts';
+import { createServerCredentials } from './server-credentials.ts';
 import type { Store } from './store.ts';
+import { createSubjectIssuers } from './subject-issuer.ts';
 import { createVerifierReports } from './verifier-reports.ts';
 
 export interface TokenExchangeOptions {
@@ -35,6 +45,10 @@ export interface TokenExchangeOptions {
 export interface TokenExchangeServer {
   /** The port it listens on, also when the configuration left the choice to the system. */
   readonly port: number;
+  /** The port of the HTTP door, when the configuration has one. */
+  readonly facadePort?: number;
+  /** Puts another configuration into force, as far as that can be done at run time. See `LiveIssuer.apply`. */
+  applyConfig(next: Config): Promise<ConfigChange>;
   /** Reports NOT_SERVING, ends the feed's streams, finishes the calls under way (5 s at most) and stops. May be called more than once. */
   close(): Promise<void>;
 }
@@ -66,8 +80,11 @@ const services = ['tokenmesh.v1.TokenExchange', 'tokenmesh.v1.RevocationFeed', '
 export async function startTokenExchange(options: TokenExchangeOptions): Promise<TokenExchangeServer> {
   const { config, store, encryption, publisher, log, now = Date.now, newId = randomId } = options;
   const { issuer, trustDomain, audience, tokens, tls, listen } = config;
-  const keys = await openKeyRing({ store, encryption, alg: config.keys.alg, now });
-  const policy = createPolicy({ grants: config.grants, ownAudience: audience, lifeSeconds: tokens.lifeSeconds });
+  const keys = await openKeyRing({
+    ...{ store, encryption, now },
+    alg: config.keys.alg,
+    activationTimeoutMs: config.keys.activationTimeoutMs,
+  });
   const reportProblem = createProblemLog(log, now);
   const revocations = await openRevocationLog({
     store,
@@ -81,7 +98,28 @@ export async function startTokenExchange(options: TokenExchangeOptions): Promise
     now,
     newId,
   });
-  const reports = createVerifierReports(now);
+  if (config.development) {
+    log.warn({
+      event: 'development',
+      detail: 'DEVELOPMENT MODE: client secrets are accepted. Never run this where anything is worth protecting.',
+    });
+  }
+  const federations = createFederations(config.federations ?? [], now);
+  const subjectIssuers = createSubjectIssuers(config.subjectIssuers ?? [], now);
+  const live = await openLiveIssuer({
+    config,
+    parts: { keys, store, revocations, federations, subjectIssuers, now, newId },
+    compile: (next) => createPolicy({ grants: next.grants, ownAudience: audience, lifeSeconds: next.tokens.lifeSeconds }),
+    log,
+  });
+  // whoever reports may be the one that an activation waits for
+  const reports = createVerifierReports(now, () => void rotation.check());
+  const rotation = startKeyRotation({
+    ...{ store, keys, reports, log, now, newId },
+    settings: keyLifeOf(config, await store.transaction((transaction) => transaction.longestLife(tokens.ceilingSeconds))),
+    onProblem: reportProblem,
+  });
+  await rotation.check(); // whoever asks for keys finds the successors among them
   const feed = createFeedService({ revocations, keys, reports, log });
   const guard = serverInterceptors({
     packages: [tokenmeshPackage],
@@ -94,25 +132,37 @@ export async function startTokenExchange(options: TokenExchangeOptions): Promise
     now,
   });
 
+  const admission = createAdmission({
+    limits: () => live.config.limits ?? unlimited,
+    isRegistered: (clientId) => live.config.workloads.has(clientId),
+    log,
+    now: () => performance.now(),
+  });
+  const operations = admitOperations(createOperations(live, log), admission);
   const server = new Server({ ...limits, interceptors: guard.interceptors });
-  server.addService(tokenmesh.TokenExchange.service, createExchangeService({ config, policy, keys, store, revocations, now, newId }, log));
+  server.addService(tokenmesh.TokenExchange.service, createExchangeService(operations, config.authority ?? new URL(issuer).host, log));
   server.addService(tokenmesh.RevocationFeed.service, feed.handlers);
-  server.addService(tokenmesh.Admin.service, createAdminService({ config, policy, store, revocations, reports, log, now }));
+  server.addService(tokenmesh.Admin.service, createAdminService({ live, store, revocations, reports, rotation, log, now }));
   const health = new HealthImplementation(Object.fromEntries(['', ...services].map((service) => [service, 'SERVING' as const])));
   health.addToServer(server);
 
+  let facade: Facade | undefined;
   async function stop(): Promise<void> {
     for (const service of ['', ...services]) health.setStatus(service, 'NOT_SERVING');
     feed.close();
-    await drain(server);
+    await Promise.all([drain(server), facade?.close()]);
     guard.close();
+    await rotation.close();
     await revocations.close();
   }
   try {
-    const port = await bind(server, `${listen.host}:${listen.port}`, createCredentials(tls));
+    if (config.facade) facade = await startFacade({ ...config.facade, operations, log, tls });
+    const port = await bind(server, `${listen.host}:${listen.port}`, createServerCredentials(tls));
     let stopping: Promise<void> | undefined;
     return {
       port,
+      ...(facade && { facadePort: facade.port }),
+      applyConfig: live.apply,
       close() {
         stopping ??= stop();
         return stopping;
@@ -124,8 +174,12 @@ export async function startTokenExchange(options: TokenExchangeOptions): Promise
   }
 }
 
-function createCredentials({ cert, key, clientCa }: Config['tls']): ServerCredentials {
-  return ServerCredentials.createSsl(clientCa ?? null, [{ private_key: key, cert_chain: cert }], clientCa !== undefined);
+function keyLifeOf({ keys: { alg, rotateEveryMs, activationTimeoutMs } }: Config, longestLifeSeconds: number): KeyLifeSettings {
+  return {
+    ...{ alg, rotateEveryMs, activationTimeoutMs },
+    feedAnnouncementMs: activationTimeoutMs / 2,
+    longestLifeMs: longestLifeSeconds * 1000,
+  };
 }
 
 function bind(server: Server, address: string, credentials: ServerCredentials): Promise<number> {

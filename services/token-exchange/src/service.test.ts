@@ -52,8 +52,8 @@ async function start(): Promise<void> {
       listen: { host: '127.0.0.1', port: 0 },
       tls: { cert, key },
       store: { sqlite: join(directory.path, 'record.db') },
-      keys: { alg: 'ES256' },
-      tokens: { lifeSeconds: 300, ceilingSeconds: 900 },
+      keys: { alg: 'ES256', rotateEveryMs: 86_400_000, activationTimeoutMs: 1_200_000 },
+      tokens: { lifeSeconds: 300, ceilingSeconds: 900, sessionSeconds: 28_800 },
       revocation: { staleAfterMs: 5000 },
       workloads,
       grants,
@@ -119,14 +119,24 @@ describe('TokenExchange over TLS', () => {
     expect(max_age).toBe(300);
   });
 
+  it('issues several at once, and says of each that it refuses why', async () => {
+    const its = (audience: string) => ({ grant_type: 'client_credentials', audience });
+    const request = { ...authenticate(gateway, Date.now), requests: [its(orders), its(operator), its(own)] };
+    const { results } = await unary(exchange, 'exchangeTokens', request);
+    expect(results.map(({ result }) => result)).toEqual(['response', 'refusal', 'response']);
+    expect(results[0]?.response).toMatchObject({ token_type: 'Bearer', scope: 'orders.read orders.write' });
+    expect(results[1]?.refusal).toEqual({ reason: 'TARGET_REFUSED', error: 'invalid_target' });
+    expect(await refusal(unary(exchange, 'exchangeTokens', request))).toEqual(['UNAUTHENTICATED', 'CLIENT_AUTHENTICATION_FAILED']);
+  });
+
   it('describes itself without telling whom it knows', async () => {
     expect(await unary(exchange, 'getMetadata', {})).toEqual({
       issuer: issuerUrl,
       audience: own,
-      grant_types_supported: ['client_credentials', 'urn:ietf:params:oauth:grant-type:token-exchange'],
+      grant_types_supported: ['client_credentials', 'urn:ietf:params:oauth:grant-type:token-exchange', 'refresh_token'],
       token_endpoint_auth_methods_supported: ['private_key_jwt'],
       token_endpoint_auth_signing_alg_values_supported: ['ES256', 'EdDSA', 'RS256'],
-      scopes_supported: ['admin.read', 'admin.revoke', 'revocation.read'],
+      scopes_supported: ['admin.keys', 'admin.read', 'admin.revoke', 'revocation.read'],
     });
   });
 

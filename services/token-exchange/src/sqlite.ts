@@ -9,33 +9,86 @@ import {
   SqliteQueryCompiler,
   type SqliteStatement,
 } from 'kysely';
-import type { Tables } from './migrations.ts';
+import { migrateToLatest, type Tables } from './migrations.ts';
+import { acquireFence, type SqliteFence } from './sqlite-fence.ts';
 import { openStore, type Store } from './store.ts';
 
-/** The database is in use: two writers would each believe they knew the last position of the revocation log. */
-export class StoreInUseError extends Error {
-  override readonly name = 'StoreInUseError';
+/** The record is older than what was seen of it here, or another process took it over: what it lacks must not be handed out again. */
+export class StoreRestoredError extends Error {
+  override readonly name = 'StoreRestoredError';
+}
+
+export interface SqliteStoreOptions {
+  /** Names the epoch of an empty record. */
+  readonly newId: () => string;
+  /** Opens a record that was restored from a backup all the same: to begin a new epoch in it, nothing else. Default false. */
+  readonly acceptRestored?: boolean;
 }
 
 /**
  * Opens the record in one SQLite file, created with mode 0600 when it is not there.
  *
  * Every commit is on the disk before it is acknowledged (WAL, `synchronous=FULL`). One process at a time: `<file>.lock` is held for as
- * long as the store is open, and the operating system lets go of it when the process dies, however it dies.
+ * long as the store is open, and the operating system lets go of it when the process dies, however it dies. Where locks do not work (some
+ * network file systems, copied containers), each opening counts the record's generation up, and a store whose generation is no longer the
+ * record's takes no transaction. The lock file remembers generation and position, so that an older record in the same place is noticed; one
+ * that was restored without its lock file cannot be.
  *
  * @throws {StoreInUseError} When another store has the file open, in this process or another.
+ * @throws {StoreRestoredError} When the record was restored from a backup.
  */
-export async function openSqliteStore(file: string, options: { newId: () => string }): Promise<Store> {
-  const lock = acquireLock(`${file}.lock`);
+export async function openSqliteStore(file: string, options: SqliteStoreOptions): Promise<Store> {
+  touchPrivate(`${file}.lock`);
+  const fence = acquireFence(`${file}.lock`);
   try {
     touchPrivate(file);
     const database = new DatabaseSync(file);
     database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL');
-    return await openStore(createKysely(database), { ...options, onClose: () => lock.close() });
+    const db = createKysely(database);
+    await migrateToLatest(db);
+    const store = await openStore(db, { newId: options.newId, isShared: false, onClose: () => fence.release() });
+    return await fenced(store, database, fence, file, options.acceptRestored ?? false);
   } catch (error) {
-    lock.close();
+    fence.release();
     throw error;
   }
+}
+
+async function fenced(store: Store, database: DatabaseSync, fence: SqliteFence, file: string, acceptRestored: boolean): Promise<Store> {
+  const readGeneration = database.prepare("SELECT value FROM meta WHERE key = 'generation'");
+  const generationNow = () => Number(readGeneration.get()?.value ?? 0);
+  const { epoch, n } = await store.head();
+  const found = generationNow();
+  const { seen } = fence;
+  const isOlder = seen && (found < seen.generation || (epoch === seen.epoch && n < seen.n));
+  if (isOlder && !acceptRestored) {
+    await store.close();
+    throw new StoreRestoredError(
+      `${file} is older than what was seen of it before (opened ${found} times, its revocation log at ${n}; seen ${seen.generation} times, at ${seen.n}): it was restored from a backup, and revocations since then are not in it; \`token-exchange begin-epoch\` revokes everything that was ever issued and begins anew`,
+    );
+  }
+  const generation = Math.max(found, seen?.generation ?? 0) + 1;
+  database.prepare("INSERT OR REPLACE INTO meta (key, value) VALUES ('generation', ?)").run(String(generation));
+  fence.note({ epoch, generation, n });
+
+  return {
+    ...store,
+    async transaction(work) {
+      let appended: number | undefined;
+      const result = await store.transaction(async (transaction) => {
+        if (generationNow() !== generation) throw new StoreRestoredError(`${file} was taken over by another process, or replaced`);
+        return await work({
+          ...transaction,
+          async appendEvent(event, targets) {
+            await transaction.appendEvent(event, targets);
+            appended = event.n;
+          },
+        });
+      });
+      if (appended !== undefined) fence.note({ epoch, generation, n: appended });
+      return result;
+    },
+  };
 }
 
 /** Kysely over an open database; `destroy()` closes it. */
@@ -86,23 +139,6 @@ function adaptStatement(statement: StatementSync): SqliteStatement {
     run: (parameters) => statement.run(...bindable(parameters)),
     iterate: (parameters) => statement.iterate(...bindable(parameters)),
   };
-}
-
-/** SQLITE_BUSY, the primary result code. */
-const busy = 5;
-
-// An SQLite file as lock: Node has no flock, a file with a pid in it outlives a kill -9, and pids are reused. SQLite holds fcntl locks.
-function acquireLock(file: string): DatabaseSync {
-  touchPrivate(file);
-  const lock = new DatabaseSync(file);
-  try {
-    lock.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
-    return lock;
-  } catch (error) {
-    lock.close();
-    if ((error as { errcode?: unknown }).errcode !== busy) throw error;
-    throw new StoreInUseError(`${file} is held by another process: one token-exchange at a time may use an SQLite record`);
-  }
 }
 
 function touchPrivate(file: string): void {

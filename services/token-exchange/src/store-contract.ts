@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Store, StoredEvent, StoredTarget } from './store.ts';
+import type { KeyState, Store, StoredEvent, StoredTarget } from './store.ts';
 
 /**
  * What every adapter of the record must hold.
@@ -77,6 +77,31 @@ export function testStore(name: string, open: () => Promise<Store>): void {
       expect(await store.events(1, 10)).toEqual([event(1), event(2)]);
       expect(await store.events(2, 10)).toEqual([event(2)]);
       expect(await store.events(1, 1)).toEqual([event(1)]);
+    });
+
+    it('tells what events target, position by position, until it is forgotten', async () => {
+      await append(1, { exp: 500 });
+      await append(2);
+      await append(3);
+      const between = async (from: number, to: number) => (await store.targetsBetween(from, to)).map(({ n }) => n);
+      expect(await store.targetsBetween(2, 2)).toEqual([target(2)]);
+      expect([await between(1, 3), await between(2, 9), await between(4, 9)]).toEqual([[1, 2, 3], [2, 3], []]);
+      await store.deleteExpired(500);
+      expect(await between(1, 3)).toEqual([2, 3]);
+    });
+
+    it('ends a log and begins another one, without events and with the targets that are in force', async () => {
+      await append(1);
+      const head = { epoch: 'next', n: 1000, h: 'h' };
+      await store.transaction(async (transaction) => {
+        expect((await transaction.holdHead()).n).toBe(1);
+        await transaction.replaceLog(head);
+      });
+      expect([await store.head(), await store.events(1, 10)]).toEqual([head, []]);
+      await append(1001);
+      await reopen();
+      expect(await store.head()).toEqual({ epoch: 'next', n: 1001, h: 'hash-1001' });
+      expect(await revoked({ jti: 'jti-1' })).toBe(true);
     });
 
     it('refuses an event that does not follow the head', async () => {
@@ -176,10 +201,175 @@ export function testStore(name: string, open: () => Promise<Store>): void {
     });
 
     it('keeps signing keys as they were given', async () => {
-      const key = { kid: 'k1', purpose: 'token', alg: 'ES256', state: 'active', sealed: 'v1.x', changedAtMs: 3 } as const;
+      const key = {
+        kid: 'k1',
+        purpose: 'token',
+        alg: 'ES256',
+        state: 'active',
+        sealed: 'v1.x',
+        changedAtMs: 3,
+        rotationRequestedAtMs: 0,
+      } as const;
       await store.transaction((transaction) => transaction.addKey(key));
       await reopen();
       expect(await store.transaction((transaction) => transaction.keys())).toEqual([key]);
+    });
+
+    it('moves a signing key from the state that it is in, and from no other', async () => {
+      const key = { kid: 'k1', purpose: 'token', alg: 'ES256', state: 'published', sealed: 'v1.x', changedAtMs: 3 } as const;
+      await store.transaction((transaction) => transaction.addKey({ ...key, rotationRequestedAtMs: 0 }));
+      const move = (from: KeyState, to: KeyState) => store.transaction((transaction) => transaction.moveKey('k1', from, to, 9));
+      expect(await move('active', 'retiring')).toBe(false);
+      expect(await move('published', 'active')).toBe(true);
+      expect(await move('published', 'active')).toBe(false);
+      expect(await store.transaction((transaction) => transaction.keys())).toEqual([
+        { ...key, state: 'active', changedAtMs: 9, rotationRequestedAtMs: 0 },
+      ]);
+      await store.transaction((transaction) => transaction.removeKey('k1'));
+      expect(await store.transaction((transaction) => transaction.keys())).toEqual([]);
+    });
+
+    it('keeps the first wish for the rotation of an active key, until the key signs no more', async () => {
+      const add = (kid: string, state: KeyState) =>
+        store.transaction((transaction) =>
+          transaction.addKey({ kid, purpose: 'token', alg: 'ES256', state, sealed: 's', changedAtMs: 1, rotationRequestedAtMs: 0 }),
+        );
+      const wish = (kid: string, nowMs: number) => store.transaction((transaction) => transaction.requestRotation(kid, nowMs));
+      const wishes = async () => (await store.transaction((transaction) => transaction.keys())).map((key) => key.rotationRequestedAtMs);
+      await add('a', 'active');
+      await add('b', 'published');
+      await wish('a', 5);
+      await wish('a', 6);
+      await wish('b', 5);
+      expect(await wishes()).toEqual([5, 0]);
+      await store.transaction((transaction) => transaction.moveKey('a', 'active', 'retiring', 1));
+      expect(await wishes()).toEqual([0, 0]);
+    });
+
+    it('counts the changes of signing keys, and lets one transaction at a time make them', async () => {
+      const before = await store.keysVersion();
+      let inside = 0;
+      const change = () =>
+        store.transaction(async (transaction) => {
+          await transaction.lockKeys();
+          const count = (await transaction.keys()).length;
+          inside = Math.max(inside, count);
+          // of many that find none at the same instant, one adds
+          if (count === 0)
+            await transaction.addKey({
+              ...{ kid: `k${inside}`, purpose: 'token', alg: 'ES256', state: 'active', sealed: 's' },
+              ...{ changedAtMs: 1, rotationRequestedAtMs: 0 },
+            });
+        });
+      await Promise.all(Array.from({ length: 8 }, change));
+      expect(await store.transaction((transaction) => transaction.keys())).toHaveLength(1);
+      expect(await store.keysVersion()).toBe(before + 8);
+    });
+
+    it('keeps what each replica last said of its verifiers, and forgets who fell silent', async () => {
+      const put = (replica: string, heardAtMs: number, staleMs = 0) =>
+        store.transaction((transaction) => transaction.putReadiness({ replica, kid: 'k', awaited: heardAtMs, heardAtMs }, staleMs));
+      const replicas = async () =>
+        (await store.transaction((transaction) => transaction.readiness())).map(({ replica, awaited }) => `${replica} ${awaited}`).sort();
+      await put('a', 1);
+      await put('b', 2);
+      await put('b', 3);
+      expect(await replicas()).toEqual(['a 1', 'b 3']);
+      await put('c', 4, 3);
+      expect(await replicas()).toEqual(['b 3', 'c 4']);
+    });
+
+    it('tells how old its oldest event is, and forgets events up to a position', async () => {
+      const oldest = () => store.transaction((transaction) => transaction.oldestEventMs());
+      expect(await oldest()).toBeUndefined();
+      for (const n of [1, 2, 3]) await append(n);
+      expect(await oldest()).toBe(1000);
+      await store.transaction((transaction) => transaction.forgetEvents(2));
+      expect(await oldest()).toBe(3000);
+      expect((await store.head()).n).toBe(3);
+      expect((await store.listTargets(0, 10, 10)).map(({ n }) => n)).toEqual([3, 2, 1]);
+    });
+
+    const family = { sid: 's1', clientId: 'a', grant: '{}', handles: { jti: '', kid: '', watermarks: [], rn: 1 }, exp: 1000 };
+    const usage = (n: number) => ({ usedAtMs: n, digest: `digest-${n}`, sealedAnswer: `answer-${n}` });
+    const begin = (hash = 'h1') =>
+      store.transaction(async (transaction) => {
+        await transaction.addFamily({ ...family, sid: `s-${hash}` });
+        await transaction.addRefreshToken({ hash, sid: `s-${hash}` });
+      });
+    const findToken = (hash: string) => store.transaction((transaction) => transaction.findRefreshToken(hash));
+
+    it('T-20 lets one of many that use a refresh token at the same instant have it', async () => {
+      await begin();
+      const answers = await Promise.all(
+        Array.from({ length: 50 }, (_, n) => store.transaction((transaction) => transaction.useRefreshToken('h1', usage(n + 1)))),
+      );
+      expect(answers.filter((won) => won)).toHaveLength(1);
+      expect((await findToken('h1'))?.use).toEqual(usage(answers.indexOf(true) + 1));
+      expect(await store.transaction((transaction) => transaction.useRefreshToken('h2', usage(1)))).toBe(false);
+    });
+
+    it('T-21 knows over a restart that a refresh token was used', async () => {
+      await begin();
+      expect(await findToken('h1')).toEqual({ hash: 'h1', sid: 's-h1' });
+      await store.transaction((transaction) => transaction.useRefreshToken('h1', usage(7)));
+      await reopen();
+      expect(await findToken('h1')).toEqual({ hash: 'h1', sid: 's-h1', use: usage(7) });
+      expect(await store.transaction((transaction) => transaction.useRefreshToken('h1', usage(8)))).toBe(false);
+    });
+
+    it('T-22 has no trace of a use that was not committed', async () => {
+      await begin();
+      const failing = store.transaction(async (transaction) => {
+        await transaction.useRefreshToken('h1', usage(1));
+        await transaction.addRefreshToken({ hash: 'h2', sid: 's-h1' });
+        throw new Error('the work failed');
+      });
+      await expect(failing).rejects.toThrow('the work failed');
+      expect(await findToken('h1')).toEqual({ hash: 'h1', sid: 's-h1' });
+      expect(await findToken('h2')).toBeUndefined();
+    });
+
+    it('keeps a family and its tokens, used ones as well, until no clock could count it as alive', async () => {
+      await begin();
+      const find = () => store.transaction((transaction) => transaction.findFamily('s-h1'));
+      expect(await store.transaction((transaction) => transaction.latestFamilyExp())).toBe(1000);
+      await store.transaction((transaction) => transaction.useRefreshToken('h1', usage(998_000)));
+      await store.deleteExpired(1000);
+      expect((await findToken('h1'))?.use?.sealedAnswer).toBe('answer-998000');
+      await store.deleteExpired(1120);
+      expect(await find()).toEqual({ ...family, sid: 's-h1' });
+      expect((await findToken('h1'))?.use).toEqual({ ...usage(998_000), sealedAnswer: '' });
+      await store.deleteExpired(1121);
+      expect([await find(), await findToken('h1')]).toEqual([undefined, undefined]);
+      expect(await store.transaction((transaction) => transaction.latestFamilyExp())).toBe(0);
+    });
+
+    it('keeps an opaque token until no clock could count it as alive', async () => {
+      const token = { hash: 'h1', claims: '{"jti":"j1"}', exp: 1000 };
+      await store.transaction((transaction) => transaction.addOpaqueToken(token));
+      const find = () => store.transaction((transaction) => transaction.findOpaqueToken('h1'));
+      await store.deleteExpired(1120);
+      expect(await find()).toEqual(token);
+      await store.deleteExpired(1121);
+      expect(await find()).toBeUndefined();
+    });
+
+    it('finds what was revoked at a time or later', async () => {
+      await append(1, { kind: 'subject', value: 'ada' });
+      const since = (ms: number, value = 'ada') =>
+        store.transaction((transaction) =>
+          transaction.isRevokedSince(
+            [
+              { kind: 'subject', value },
+              { kind: 'all', value: '' },
+            ],
+            ms,
+          ),
+        );
+      expect(await since(1000)).toBe(true);
+      expect(await since(1001)).toBe(false);
+      expect(await since(0, 'bob')).toBe(false);
     });
 
     it('remembers the longest life that was ever configured', async () => {

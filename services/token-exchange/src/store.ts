@@ -1,7 +1,9 @@
 import { genesisHash, type Target, type TargetKind } from '@tokenmesh/revocation';
 import type { Algorithm } from '@tokenmesh/token';
 import { type Kysely, sql, type Transaction } from 'kysely';
-import { migrateToLatest, type Tables } from './migrations.ts';
+import { type AppliedTermsRecords, createAppliedTermsRecords } from './applied-terms.ts';
+import { createGrantRecords, deleteExpiredGrants, type GrantRecords } from './grant-records.ts';
+import type { Tables } from './migrations.ts';
 
 /** Where the revocation log stands: epoch E, last position n, chain hash H(n). */
 export interface Head {
@@ -32,8 +34,20 @@ export interface StoredKey {
   readonly state: KeyState;
   /** Private key, encrypted; only the key ring reads it. */
   readonly sealed: string;
-  /** Milliseconds since epoch. */
+  /** When it came into its state, milliseconds since epoch. */
   readonly changedAtMs: number;
+  /** When an operator asked for its successor, milliseconds since epoch; 0: nobody did. */
+  readonly rotationRequestedAtMs: number;
+}
+
+/** What one replica knows of its verifiers: how many of those that reported to it do not know the key yet. */
+export interface KeyReadiness {
+  readonly replica: string;
+  /** The token key that is to sign next; empty: the replica knows of none. */
+  readonly kid: string;
+  readonly awaited: number;
+  /** Milliseconds since epoch. */
+  readonly heardAtMs: number;
 }
 
 /** One event of the log as it is kept. */
@@ -82,16 +96,28 @@ export interface Handles {
 }
 
 /** What can be done inside one transaction. All of it is durable once the transaction has resolved, and none of it before. */
-export interface StoreTransaction {
+export interface StoreTransaction extends GrantRecords, AppliedTermsRecords {
   /** Marks an assertion id as used; `false` when it was used before. Kept until `exp` (seconds since epoch). */
   useAssertionId(clientId: string, jti: string, exp: number): Promise<boolean>;
 
-  /** Position of the log. Read it BEFORE asking `isRevoked`: a revocation in between is then seen, or stands above the `rn` that is issued. */
+  /**
+   * Position of the log, to be stamped as `rn`. Read it BEFORE `isRevoked` and `suspendedAmong`.
+   *
+   * Transactions are READ COMMITTED (and one at a time in SQLite), so that each statement sees everything that was committed before it began.
+   * Take a revocation that commits at position n while a token is being issued. Visible to this read: then it is visible to the look-ups,
+   * which begin later, and `rn >= n` is right, for the token was judged with it. Not visible to this read: then `rn < n`, and the revocation
+   * covers the token that is issued, whether the look-ups saw it or not. In the other order it could be missed by the look-ups and hidden
+   * by `rn`. No lock is needed: issuing never waits for revoking.
+   */
   head(): Promise<Head>;
+  /** Position of the log, held until the transaction ends: whoever else wants to append, in any process, waits. Before `appendEvent`. */
+  holdHead(): Promise<Head>;
   isRevoked(handles: Handles): Promise<boolean>;
   /** Those of the given identities that are suspended. */
   suspendedAmong(clientIds: readonly string[]): Promise<readonly string[]>;
 
+  /** Ends the log and begins another one: forgets its events and moves the head. Targets stay. After `holdHead`. */
+  replaceLog(head: Head): Promise<void>;
   /** Appends an event whose `n` is one above the head's, and moves the head. */
   appendEvent(event: StoredEvent & { readonly sent: boolean }, targets: readonly StoredTarget[]): Promise<void>;
   addRequest(request: StoredRequest): Promise<void>;
@@ -103,7 +129,24 @@ export interface StoreTransaction {
   targetsInForce(nowSeconds: number): Promise<readonly StoredTarget[]>;
 
   keys(): Promise<readonly StoredKey[]>;
+  /**
+   * Makes this transaction the only one that changes keys, until it ends: read them after this, not before. Whoever polls `keysVersion` sees that
+   * they changed.
+   */
+  lockKeys(): Promise<void>;
   addKey(key: StoredKey): Promise<void>;
+  /** Moves a key from one state to another; `false` when it was not in that state. */
+  moveKey(kid: string, from: KeyState, to: KeyState, nowMs: number): Promise<boolean>;
+  /** Notes that the successor of an active key is wanted; the first wish stands. */
+  requestRotation(kid: string, nowMs: number): Promise<void>;
+  removeKey(kid: string): Promise<void>;
+  /** Time of the oldest event that is kept, milliseconds since epoch; `undefined` when none is. */
+  oldestEventMs(): Promise<number | undefined>;
+  readiness(): Promise<readonly KeyReadiness[]>;
+  /** Replaces what this replica said before, and forgets what others said before `staleMs`. */
+  putReadiness(readiness: KeyReadiness, staleMs: number): Promise<void>;
+  /** Removes the events up to position `n`: whoever needs them takes a snapshot instead. */
+  forgetEvents(n: number): Promise<void>;
 
   /** The longest life in seconds that was ever configured, this one included: a revocation has to outlive tokens that an older configuration issued. */
   longestLife(seconds: number): Promise<number>;
@@ -115,11 +158,15 @@ export interface StoreTransaction {
  * Every method resolves after the data is durable, and rejects when it could not be made so; nothing is decided without it.
  */
 export interface Store {
+  /** Whether other processes may write to the record at the same time. */
+  readonly isShared: boolean;
   /** Runs `work` in one transaction; rolls back and rejects when it throws. `work` must not use the store itself. */
   transaction<T>(work: (transaction: StoreTransaction) => Promise<T>): Promise<T>;
   head(): Promise<Head>;
   /** Contiguous events from position `from` on, at most `limit`. */
   events(from: number, limit: number): Promise<readonly StoredEvent[]>;
+  /** What the events from position `from` to `to`, both included, target; oldest first, without targets that expired and were forgotten. */
+  targetsBetween(from: number, to: number): Promise<readonly StoredTarget[]>;
   /** Events that the courier has not taken yet, oldest first. */
   unsentEvents(limit: number): Promise<readonly StoredEvent[]>;
   markSent(n: number): Promise<void>;
@@ -127,6 +174,8 @@ export interface Store {
   /** Targets in force at `nowSeconds` with positions below `before`, newest first; `limit` rows. */
   listTargets(nowSeconds: number, before: number, limit: number): Promise<readonly StoredTarget[]>;
   suspensions(): Promise<readonly Suspension[]>;
+  /** Grows with every change of the signing keys. */
+  keysVersion(): Promise<number>;
   /** Forgets what no longer matters at `nowSeconds`: expired assertion ids, targets that cover no living token, requests and sent events of the day before. */
   deleteExpired(nowSeconds: number): Promise<void>;
   /** Closes the database; resolves when every lock is released. */
@@ -143,13 +192,16 @@ const assertionGraceSeconds = 120;
 const memoryMs = 24 * 60 * 60 * 1000;
 
 /**
- * Opens the record in a database of either kind: migrates it to the present schema and, in an empty one, begins an epoch of the log.
+ * The record in a database of either kind that was migrated to the present schema; in an empty one, begins an epoch of the log.
  *
  * @param options.newId Names the epoch.
+ * @param options.isShared Whether other processes may write to it at the same time.
  * @param options.onClose Runs after the database was closed: what the adapter has to release.
  */
-export async function openStore(db: Kysely<Tables>, options: { newId: () => string; onClose?: () => void }): Promise<Store> {
-  await migrateToLatest(db);
+export async function openStore(
+  db: Kysely<Tables>,
+  options: { newId: () => string; isShared: boolean; onClose?: () => void },
+): Promise<Store> {
   const epoch = options.newId();
   await db
     .insertInto('revocation_head')
@@ -158,7 +210,12 @@ export async function openStore(db: Kysely<Tables>, options: { newId: () => stri
     .execute();
   return {
     transaction: (work) => db.transaction().execute((transaction) => work(createTransaction(transaction))),
+    isShared: options.isShared,
     head: () => readHead(db),
+    async targetsBetween(from, to) {
+      const rows = await db.selectFrom('revocation_targets').selectAll().where('n', '>=', from).where('n', '<=', to).orderBy('n').execute();
+      return rows.map(fromTargetRow);
+    },
     async events(from, limit) {
       return await db
         .selectFrom('revocation_events')
@@ -206,11 +263,15 @@ export async function openStore(db: Kysely<Tables>, options: { newId: () => stri
         note: row.note,
       }));
     },
+    async keysVersion() {
+      return (await db.selectFrom('signing_keys_head').select('version').executeTakeFirstOrThrow()).version;
+    },
     async deleteExpired(nowSeconds) {
       await db
         .deleteFrom('assertion_ids')
         .where('exp', '<', nowSeconds - assertionGraceSeconds)
         .execute();
+      await deleteExpiredGrants(db, nowSeconds);
       await db.deleteFrom('revocation_targets').where('exp', '<=', nowSeconds).execute();
       await db
         .deleteFrom('revocation_requests')
@@ -231,6 +292,8 @@ export async function openStore(db: Kysely<Tables>, options: { newId: () => stri
 
 function createTransaction(db: Transaction<Tables>): StoreTransaction {
   return {
+    ...createGrantRecords(db),
+    ...createAppliedTermsRecords(db),
     async useAssertionId(clientId, jti, exp) {
       const result = await db
         .insertInto('assertion_ids')
@@ -240,6 +303,7 @@ function createTransaction(db: Transaction<Tables>): StoreTransaction {
       return result.numInsertedOrUpdatedRows === 1n;
     },
     head: () => readHead(db),
+    holdHead: () => holdHead(db),
     async isRevoked({ jti, kid, watermarks, rn }) {
       const row = await db
         .selectFrom('revocation_targets')
@@ -259,8 +323,12 @@ function createTransaction(db: Transaction<Tables>): StoreTransaction {
       const rows = await db.selectFrom('suspended_workloads').select('client_id').where('client_id', 'in', clientIds).execute();
       return rows.map((row) => row.client_id);
     },
+    async replaceLog({ epoch, n, h }) {
+      await db.deleteFrom('revocation_events').execute();
+      await db.updateTable('revocation_head').set({ epoch, n, h }).execute();
+    },
     async appendEvent({ n, compact, hash, t, sent }, targets) {
-      // the condition makes a second writer's append fail instead of forking the chain
+      // who did not hold the head fails here instead of forking the chain
       const moved = await db
         .updateTable('revocation_head')
         .set({ n, h: hash })
@@ -314,15 +382,68 @@ function createTransaction(db: Transaction<Tables>): StoreTransaction {
         state: row.state,
         sealed: row.sealed,
         changedAtMs: row.changed_at,
+        rotationRequestedAtMs: row.rotation_requested_at,
       }));
     },
-    async addKey({ kid, purpose, alg, state, sealed, changedAtMs }) {
-      await db.insertInto('signing_keys').values({ kid, purpose, alg, state, sealed, changed_at: changedAtMs }).execute();
+    async lockKeys() {
+      await db
+        .updateTable('signing_keys_head')
+        .set(({ eb }) => ({ version: eb('version', '+', 1) }))
+        .execute();
+    },
+    async addKey({ kid, purpose, alg, state, sealed, changedAtMs, rotationRequestedAtMs }) {
+      await db
+        .insertInto('signing_keys')
+        .values({ kid, purpose, alg, state, sealed, changed_at: changedAtMs, rotation_requested_at: rotationRequestedAtMs })
+        .execute();
+    },
+    async moveKey(kid, from, to, nowMs) {
+      const moved = await db
+        .updateTable('signing_keys')
+        .set({ state: to, changed_at: nowMs, rotation_requested_at: 0 })
+        .where('kid', '=', kid)
+        .where('state', '=', from)
+        .executeTakeFirst();
+      return moved.numUpdatedRows === 1n;
+    },
+    async requestRotation(kid, nowMs) {
+      await db
+        .updateTable('signing_keys')
+        .set({ rotation_requested_at: nowMs })
+        .where('kid', '=', kid)
+        .where('state', '=', 'active')
+        .where('rotation_requested_at', '=', 0)
+        .execute();
+    },
+    async removeKey(kid) {
+      await db.deleteFrom('signing_keys').where('kid', '=', kid).execute();
+    },
+    async oldestEventMs() {
+      const row = await db.selectFrom('revocation_events').select('t').orderBy('t').limit(1).executeTakeFirst();
+      return row?.t;
+    },
+    async readiness() {
+      const rows = await db.selectFrom('signing_key_readiness').selectAll().execute();
+      return rows.map(({ replica, kid, awaited, heard_at }) => ({ replica, kid, awaited, heardAtMs: heard_at }));
+    },
+    async putReadiness({ replica, kid, awaited, heardAtMs }, staleMs) {
+      await db
+        .deleteFrom('signing_key_readiness')
+        .where(({ eb, or }) => or([eb('replica', '=', replica), eb('heard_at', '<', staleMs)]))
+        .execute();
+      await db.insertInto('signing_key_readiness').values({ replica, kid, awaited, heard_at: heardAtMs }).execute();
+    },
+    async forgetEvents(n) {
+      await db.deleteFrom('revocation_events').where('n', '<=', n).execute();
     },
     async longestLife(seconds) {
       const key = 'longest_life_seconds';
-      const row = await db.selectFrom('meta').select('value').where('key', '=', key).executeTakeFirst();
-      const longest = Math.max(seconds, Number(row?.value ?? 0));
+      const read = async () => Number((await db.selectFrom('meta').select('value').where('key', '=', key).executeTakeFirst())?.value ?? 0);
+      const known = await read();
+      if (known >= seconds) return known;
+      // a longer one waits for revocations under way: they counted on the shorter one, and cover no token that is issued from here on
+      await holdHead(db);
+      const longest = Math.max(seconds, await read());
       await db
         .insertInto('meta')
         .values({ key, value: String(longest) })
@@ -335,6 +456,15 @@ function createTransaction(db: Transaction<Tables>): StoreTransaction {
 
 async function readHead(db: Kysely<Tables>): Promise<Head> {
   return await db.selectFrom('revocation_head').select(['epoch', 'n', 'h']).executeTakeFirstOrThrow();
+}
+
+// writing the row as it is takes its lock in every engine; SQLite has no SELECT … FOR UPDATE
+async function holdHead(db: Transaction<Tables>): Promise<Head> {
+  return await db
+    .updateTable('revocation_head')
+    .set(({ ref }) => ({ id: ref('id') }))
+    .returning(['epoch', 'n', 'h'])
+    .executeTakeFirstOrThrow();
 }
 
 function fromTargetRow(row: Tables['revocation_targets']): StoredTarget {

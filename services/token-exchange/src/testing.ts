@@ -76,7 +76,7 @@ export interface TestIssuer extends Issuer {
 }
 
 export async function createTestIssuer(
-  options: { store?: (store: Store) => Store; log?: Partial<RevocationLogOptions>; ceilingSeconds?: number } = {},
+  options: { store?: (store: Store) => Store; keyStore?: Store; log?: Partial<RevocationLogOptions>; ceilingSeconds?: number } = {},
 ): Promise<TestIssuer> {
   const { ceilingSeconds = 900 } = options;
   const clock = createClock();
@@ -84,7 +84,7 @@ export async function createTestIssuer(
   const directory = temporaryDirectory();
   const opened = await openSqliteStore(join(directory.path, 'record.db'), { newId });
   const store = options.store?.(opened) ?? opened;
-  const keys = await openKeyRing({ store: opened, encryption, alg: 'ES256', now });
+  const keys = await openKeyRing({ store: options.keyStore ?? opened, encryption, alg: 'ES256', now });
   const problems: unknown[] = [];
   const revocations = await openRevocationLog({
     store,
@@ -99,7 +99,7 @@ export async function createTestIssuer(
     ...options.log,
   });
   return {
-    config: { issuer: issuerUrl, audience: own, workloads, tokens: { lifeSeconds: 300, ceilingSeconds } },
+    config: { issuer: issuerUrl, audience: own, workloads, tokens: { lifeSeconds: 300, ceilingSeconds, sessionSeconds: 28_800 } },
     policy: createPolicy({ grants, ownAudience: own, lifeSeconds: 300 }),
     ...{ keys, store, revocations, now, newId, clock, problems },
     async close() {
@@ -148,7 +148,7 @@ export function exchangeRequest(parameters: Partial<ExchangeTokenRequest>): Exch
   ] as const;
   const empty = Object.fromEntries([...names, ...others].map((name) => [name, '']));
   // every text of the message is there
-  return { ...(empty as unknown as ExchangeTokenRequest), subject_token_binding: null, ...parameters };
+  return { ...(empty as unknown as ExchangeTokenRequest), subject_token_binding: null, actor_token_binding: null, ...parameters };
 }
 
 export function introspectRequest(parameters: Partial<IntrospectTokenRequest>): IntrospectTokenRequest {

@@ -21,7 +21,8 @@ const maxInstances = 1000;
 const maxTextLength = 128;
 const maxKids = 32;
 
-export function createVerifierReports(now: () => number): VerifierReports {
+/** @param onNews Called after a report of a verifier that is new here or knows other keys than before; must not throw. */
+export function createVerifierReports(now: () => number, onNews: () => void = () => {}): VerifierReports {
   const byClient = new Map<string, Map<string, ReportedVerifier>>();
 
   return {
@@ -29,6 +30,7 @@ export function createVerifierReports(now: () => number): VerifierReports {
       const instances = byClient.get(clientId) ?? new Map<string, ReportedVerifier>();
       byClient.set(clientId, instances);
       const instance = report.instance.slice(0, maxTextLength);
+      const before = instances.get(instance)?.kids;
       instances.delete(instance); // so that the map's order is the order of reports
       instances.set(instance, {
         ...report,
@@ -41,6 +43,8 @@ export function createVerifierReports(now: () => number): VerifierReports {
       });
       const [oldest] = instances.keys();
       if (instances.size > maxInstances && oldest !== undefined) instances.delete(oldest);
+      const after = instances.get(instance)?.kids;
+      if (before?.join() !== after?.join()) onNews();
     },
     list() {
       const since = now() - memoryMs;
