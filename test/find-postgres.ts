@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { delimiter, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 
 /** Programs of a PostgreSQL that can be run, or why there are none. */
@@ -27,12 +27,22 @@ export async function findPostgres(report: (what: string) => void, env: NodeJS.P
   try {
     const settings = { env: { ...env, DEBIAN_FRONTEND: 'noninteractive' }, timeout: installLimitMs };
     await run('apt-get', ['update', '-qq'], settings);
-    await run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', 'postgresql'], settings);
+    preventMainCluster();
+    const quiet = ['-y', '-qq', '--no-install-recommends', '-o', 'Dpkg::Options::=--force-confold'];
+    await run('apt-get', ['install', ...quiet, 'postgresql'], settings);
   } catch (error) {
     return missing(`apt-get could not install it: ${firstLine(error)}`);
   }
   const installed = newestOfDebian();
   return installed ? await describe(installed) : missing('apt-get installed it, yet it is not to be found');
+}
+
+/** Debian would start a server of its own on the usual port; the tests bring theirs. */
+function preventMainCluster(): void {
+  const file = '/etc/postgresql-common/createcluster.conf';
+  if (existsSync(file)) return;
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, 'create_main_cluster = false\n');
 }
 
 function newestOfDebian(): string | undefined {
