@@ -29,6 +29,7 @@ import type { Acknowledgement as _tokenmesh_v1_Acknowledgement, Acknowledgement_
 import type { AddRevocationRequest as _tokenmesh_v1_AddRevocationRequest, AddRevocationRequest__Output as _tokenmesh_v1_AddRevocationRequest__Output } from './tokenmesh/v1/AddRevocationRequest.ts';
 import type { AddRevocationResponse as _tokenmesh_v1_AddRevocationResponse, AddRevocationResponse__Output as _tokenmesh_v1_AddRevocationResponse__Output } from './tokenmesh/v1/AddRevocationResponse.ts';
 import type { AdminClient as _tokenmesh_v1_AdminClient, AdminDefinition as _tokenmesh_v1_AdminDefinition } from './tokenmesh/v1/Admin.ts';
+import type { AuditEvent as _tokenmesh_v1_AuditEvent, AuditEvent__Output as _tokenmesh_v1_AuditEvent__Output } from './tokenmesh/v1/AuditEvent.ts';
 import type { BindingEvidence as _tokenmesh_v1_BindingEvidence, BindingEvidence__Output as _tokenmesh_v1_BindingEvidence__Output } from './tokenmesh/v1/BindingEvidence.ts';
 import type { ExchangeTokenRefusal as _tokenmesh_v1_ExchangeTokenRefusal, ExchangeTokenRefusal__Output as _tokenmesh_v1_ExchangeTokenRefusal__Output } from './tokenmesh/v1/ExchangeTokenRefusal.ts';
 import type { ExchangeTokenRequest as _tokenmesh_v1_ExchangeTokenRequest, ExchangeTokenRequest__Output as _tokenmesh_v1_ExchangeTokenRequest__Output } from './tokenmesh/v1/ExchangeTokenRequest.ts';
@@ -51,6 +52,8 @@ import type { ListVerifiersRequest as _tokenmesh_v1_ListVerifiersRequest, ListVe
 import type { ListVerifiersResponse as _tokenmesh_v1_ListVerifiersResponse, ListVerifiersResponse__Output as _tokenmesh_v1_ListVerifiersResponse__Output } from './tokenmesh/v1/ListVerifiersResponse.ts';
 import type { ListWorkloadsRequest as _tokenmesh_v1_ListWorkloadsRequest, ListWorkloadsRequest__Output as _tokenmesh_v1_ListWorkloadsRequest__Output } from './tokenmesh/v1/ListWorkloadsRequest.ts';
 import type { ListWorkloadsResponse as _tokenmesh_v1_ListWorkloadsResponse, ListWorkloadsResponse__Output as _tokenmesh_v1_ListWorkloadsResponse__Output } from './tokenmesh/v1/ListWorkloadsResponse.ts';
+import type { QueryEventsRequest as _tokenmesh_v1_QueryEventsRequest, QueryEventsRequest__Output as _tokenmesh_v1_QueryEventsRequest__Output } from './tokenmesh/v1/QueryEventsRequest.ts';
+import type { QueryEventsResponse as _tokenmesh_v1_QueryEventsResponse, QueryEventsResponse__Output as _tokenmesh_v1_QueryEventsResponse__Output } from './tokenmesh/v1/QueryEventsResponse.ts';
 import type { ResumeWorkloadRequest as _tokenmesh_v1_ResumeWorkloadRequest, ResumeWorkloadRequest__Output as _tokenmesh_v1_ResumeWorkloadRequest__Output } from './tokenmesh/v1/ResumeWorkloadRequest.ts';
 import type { ResumeWorkloadResponse as _tokenmesh_v1_ResumeWorkloadResponse, ResumeWorkloadResponse__Output as _tokenmesh_v1_ResumeWorkloadResponse__Output } from './tokenmesh/v1/ResumeWorkloadResponse.ts';
 import type { Revocation as _tokenmesh_v1_Revocation, Revocation__Output as _tokenmesh_v1_Revocation__Output } from './tokenmesh/v1/Revocation.ts';
@@ -60,10 +63,17 @@ import type { RevokeTokenResponse as _tokenmesh_v1_RevokeTokenResponse, RevokeTo
 import type { RotateKeysRequest as _tokenmesh_v1_RotateKeysRequest, RotateKeysRequest__Output as _tokenmesh_v1_RotateKeysRequest__Output } from './tokenmesh/v1/RotateKeysRequest.ts';
 import type { RotateKeysResponse as _tokenmesh_v1_RotateKeysResponse, RotateKeysResponse__Output as _tokenmesh_v1_RotateKeysResponse__Output } from './tokenmesh/v1/RotateKeysResponse.ts';
 import type { SigningKey as _tokenmesh_v1_SigningKey, SigningKey__Output as _tokenmesh_v1_SigningKey__Output } from './tokenmesh/v1/SigningKey.ts';
+import type { SimulateRequest as _tokenmesh_v1_SimulateRequest, SimulateRequest__Output as _tokenmesh_v1_SimulateRequest__Output } from './tokenmesh/v1/SimulateRequest.ts';
+import type { SimulateResponse as _tokenmesh_v1_SimulateResponse, SimulateResponse__Output as _tokenmesh_v1_SimulateResponse__Output } from './tokenmesh/v1/SimulateResponse.ts';
+import type { SimulatedCall as _tokenmesh_v1_SimulatedCall, SimulatedCall__Output as _tokenmesh_v1_SimulatedCall__Output } from './tokenmesh/v1/SimulatedCall.ts';
+import type { SimulatedCheck as _tokenmesh_v1_SimulatedCheck, SimulatedCheck__Output as _tokenmesh_v1_SimulatedCheck__Output } from './tokenmesh/v1/SimulatedCheck.ts';
+import type { SimulatedSubject as _tokenmesh_v1_SimulatedSubject, SimulatedSubject__Output as _tokenmesh_v1_SimulatedSubject__Output } from './tokenmesh/v1/SimulatedSubject.ts';
 import type { SuspendWorkloadRequest as _tokenmesh_v1_SuspendWorkloadRequest, SuspendWorkloadRequest__Output as _tokenmesh_v1_SuspendWorkloadRequest__Output } from './tokenmesh/v1/SuspendWorkloadRequest.ts';
 import type { SuspendWorkloadResponse as _tokenmesh_v1_SuspendWorkloadResponse, SuspendWorkloadResponse__Output as _tokenmesh_v1_SuspendWorkloadResponse__Output } from './tokenmesh/v1/SuspendWorkloadResponse.ts';
 import type { TokenExchangeClient as _tokenmesh_v1_TokenExchangeClient, TokenExchangeDefinition as _tokenmesh_v1_TokenExchangeDefinition } from './tokenmesh/v1/TokenExchange.ts';
 import type { Verifier as _tokenmesh_v1_Verifier, Verifier__Output as _tokenmesh_v1_Verifier__Output } from './tokenmesh/v1/Verifier.ts';
+import type { WatchEventsRequest as _tokenmesh_v1_WatchEventsRequest, WatchEventsRequest__Output as _tokenmesh_v1_WatchEventsRequest__Output } from './tokenmesh/v1/WatchEventsRequest.ts';
+import type { WatchEventsResponse as _tokenmesh_v1_WatchEventsResponse, WatchEventsResponse__Output as _tokenmesh_v1_WatchEventsResponse__Output } from './tokenmesh/v1/WatchEventsResponse.ts';
 import type { WithdrawKeyRequest as _tokenmesh_v1_WithdrawKeyRequest, WithdrawKeyRequest__Output as _tokenmesh_v1_WithdrawKeyRequest__Output } from './tokenmesh/v1/WithdrawKeyRequest.ts';
 import type { WithdrawKeyResponse as _tokenmesh_v1_WithdrawKeyResponse, WithdrawKeyResponse__Output as _tokenmesh_v1_WithdrawKeyResponse__Output } from './tokenmesh/v1/WithdrawKeyResponse.ts';
 import type { Workload as _tokenmesh_v1_Workload, Workload__Output as _tokenmesh_v1_Workload__Output } from './tokenmesh/v1/Workload.ts';
@@ -109,6 +119,7 @@ export interface ProtoGrpcType {
       AddRevocationRequest: MessageTypeDefinition<_tokenmesh_v1_AddRevocationRequest, _tokenmesh_v1_AddRevocationRequest__Output>
       AddRevocationResponse: MessageTypeDefinition<_tokenmesh_v1_AddRevocationResponse, _tokenmesh_v1_AddRevocationResponse__Output>
       Admin: SubtypeConstructor<typeof grpc.Client, _tokenmesh_v1_AdminClient> & { service: _tokenmesh_v1_AdminDefinition }
+      AuditEvent: MessageTypeDefinition<_tokenmesh_v1_AuditEvent, _tokenmesh_v1_AuditEvent__Output>
       BindingEvidence: MessageTypeDefinition<_tokenmesh_v1_BindingEvidence, _tokenmesh_v1_BindingEvidence__Output>
       Broadcast: EnumTypeDefinition
       ExchangeTokenRefusal: MessageTypeDefinition<_tokenmesh_v1_ExchangeTokenRefusal, _tokenmesh_v1_ExchangeTokenRefusal__Output>
@@ -133,6 +144,8 @@ export interface ProtoGrpcType {
       ListWorkloadsRequest: MessageTypeDefinition<_tokenmesh_v1_ListWorkloadsRequest, _tokenmesh_v1_ListWorkloadsRequest__Output>
       ListWorkloadsResponse: MessageTypeDefinition<_tokenmesh_v1_ListWorkloadsResponse, _tokenmesh_v1_ListWorkloadsResponse__Output>
       MethodClass: EnumTypeDefinition
+      QueryEventsRequest: MessageTypeDefinition<_tokenmesh_v1_QueryEventsRequest, _tokenmesh_v1_QueryEventsRequest__Output>
+      QueryEventsResponse: MessageTypeDefinition<_tokenmesh_v1_QueryEventsResponse, _tokenmesh_v1_QueryEventsResponse__Output>
       ResumeWorkloadRequest: MessageTypeDefinition<_tokenmesh_v1_ResumeWorkloadRequest, _tokenmesh_v1_ResumeWorkloadRequest__Output>
       ResumeWorkloadResponse: MessageTypeDefinition<_tokenmesh_v1_ResumeWorkloadResponse, _tokenmesh_v1_ResumeWorkloadResponse__Output>
       Revocation: MessageTypeDefinition<_tokenmesh_v1_Revocation, _tokenmesh_v1_Revocation__Output>
@@ -142,10 +155,17 @@ export interface ProtoGrpcType {
       RotateKeysRequest: MessageTypeDefinition<_tokenmesh_v1_RotateKeysRequest, _tokenmesh_v1_RotateKeysRequest__Output>
       RotateKeysResponse: MessageTypeDefinition<_tokenmesh_v1_RotateKeysResponse, _tokenmesh_v1_RotateKeysResponse__Output>
       SigningKey: MessageTypeDefinition<_tokenmesh_v1_SigningKey, _tokenmesh_v1_SigningKey__Output>
+      SimulateRequest: MessageTypeDefinition<_tokenmesh_v1_SimulateRequest, _tokenmesh_v1_SimulateRequest__Output>
+      SimulateResponse: MessageTypeDefinition<_tokenmesh_v1_SimulateResponse, _tokenmesh_v1_SimulateResponse__Output>
+      SimulatedCall: MessageTypeDefinition<_tokenmesh_v1_SimulatedCall, _tokenmesh_v1_SimulatedCall__Output>
+      SimulatedCheck: MessageTypeDefinition<_tokenmesh_v1_SimulatedCheck, _tokenmesh_v1_SimulatedCheck__Output>
+      SimulatedSubject: MessageTypeDefinition<_tokenmesh_v1_SimulatedSubject, _tokenmesh_v1_SimulatedSubject__Output>
       SuspendWorkloadRequest: MessageTypeDefinition<_tokenmesh_v1_SuspendWorkloadRequest, _tokenmesh_v1_SuspendWorkloadRequest__Output>
       SuspendWorkloadResponse: MessageTypeDefinition<_tokenmesh_v1_SuspendWorkloadResponse, _tokenmesh_v1_SuspendWorkloadResponse__Output>
       TokenExchange: SubtypeConstructor<typeof grpc.Client, _tokenmesh_v1_TokenExchangeClient> & { service: _tokenmesh_v1_TokenExchangeDefinition }
       Verifier: MessageTypeDefinition<_tokenmesh_v1_Verifier, _tokenmesh_v1_Verifier__Output>
+      WatchEventsRequest: MessageTypeDefinition<_tokenmesh_v1_WatchEventsRequest, _tokenmesh_v1_WatchEventsRequest__Output>
+      WatchEventsResponse: MessageTypeDefinition<_tokenmesh_v1_WatchEventsResponse, _tokenmesh_v1_WatchEventsResponse__Output>
       WithdrawKeyRequest: MessageTypeDefinition<_tokenmesh_v1_WithdrawKeyRequest, _tokenmesh_v1_WithdrawKeyRequest__Output>
       WithdrawKeyResponse: MessageTypeDefinition<_tokenmesh_v1_WithdrawKeyResponse, _tokenmesh_v1_WithdrawKeyResponse__Output>
       Workload: MessageTypeDefinition<_tokenmesh_v1_Workload, _tokenmesh_v1_Workload__Output>

@@ -31,6 +31,7 @@ export type { RetryInfo__Output as RetryInfo } from '../gen/google/rpc/RetryInfo
 export type { AccessRule } from '../gen/tokenmesh/v1/AccessRule.ts';
 export type { Acknowledgement } from '../gen/tokenmesh/v1/Acknowledgement.ts';
 export type { AdminClient, AdminHandlers } from '../gen/tokenmesh/v1/Admin.ts';
+export type { AuditEvent as AuditEventMessage } from '../gen/tokenmesh/v1/AuditEvent.ts';
 export type { BindingEvidence__Output as BindingEvidence } from '../gen/tokenmesh/v1/BindingEvidence.ts';
 export type { ExchangeTokenRequest__Output as ExchangeTokenRequest } from '../gen/tokenmesh/v1/ExchangeTokenRequest.ts';
 export type { ExchangeTokenResponse__Output as ExchangeTokenResponse } from '../gen/tokenmesh/v1/ExchangeTokenResponse.ts';
@@ -45,9 +46,13 @@ export type { IntrospectTokenResponse } from '../gen/tokenmesh/v1/IntrospectToke
 export type { Jwk } from '../gen/tokenmesh/v1/Jwk.ts';
 export type { RevocationFeedClient, RevocationFeedHandlers } from '../gen/tokenmesh/v1/RevocationFeed.ts';
 export type { RevokeTokenRequest__Output as RevokeTokenRequest } from '../gen/tokenmesh/v1/RevokeTokenRequest.ts';
+export type { SimulateRequest__Output as SimulateRequest } from '../gen/tokenmesh/v1/SimulateRequest.ts';
+export type { SimulateResponse } from '../gen/tokenmesh/v1/SimulateResponse.ts';
 export type { SnapshotEntry } from '../gen/tokenmesh/v1/SnapshotEntry.ts';
 export type { SyncRequest__Output as SyncRequest } from '../gen/tokenmesh/v1/SyncRequest.ts';
 export type { SyncResponse } from '../gen/tokenmesh/v1/SyncResponse.ts';
 export type { TokenExchangeClient, TokenExchangeHandlers } from '../gen/tokenmesh/v1/TokenExchange.ts';
 export type { VerifierReport__Output as VerifierReport } from '../gen/tokenmesh/v1/VerifierReport.ts';
+export type { WatchEventsRequest__Output as WatchEventsRequest } from '../gen/tokenmesh/v1/WatchEventsRequest.ts';
+export type { WatchEventsResponse } from '../gen/tokenmesh/v1/WatchEventsResponse.ts';
 export { grpcObject, loadProto } from './load.ts';

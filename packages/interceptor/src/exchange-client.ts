@@ -1,16 +1,23 @@
-import { type ChannelCredentials, type ChannelOptions, status } from '@grpc/grpc-js';
+import { type ChannelCredentials, type ChannelOptions, type ServiceError, status } from '@grpc/grpc-js';
 import { tokenmesh } from '@tokenmesh/proto';
 import { subjectTokenOf } from './caller.ts';
 import type { FetchedKeys } from './remote-key-set.ts';
+import { refusalOf } from './status.ts';
 import type { IssuedToken, TokenRequest } from './token-source.ts';
 import { tracingClientInterceptor } from './tracing.ts';
 import { unary } from './unary.ts';
-import type { WorkloadCredential } from './workload-credential.ts';
+import type { ClientAuthentication, WorkloadCredential } from './workload-credential.ts';
 
 const tokenExchangeGrant = 'urn:ietf:params:oauth:grant-type:token-exchange';
 const accessTokenType = 'urn:ietf:params:oauth:token-type:access_token';
 
-/** What a workload asks of token-exchange's unary methods. */
+/** How often one question is put, at most, when the replica that was asked goes away without an answer. */
+const maxAttempts = 3;
+
+/**
+ * What a workload asks of token-exchange's unary methods. A call that is lost with its connection is made again, within the same time and with a
+ * new authentication: an assertion is good for one request, and the lost one may have been read.
+ */
 export interface ExchangeClient {
   /** One exchange: `client_credentials`, or the token-exchange grant when it is on behalf of a caller. */
   exchange(request: TokenRequest): Promise<IssuedToken>;
@@ -38,18 +45,29 @@ export function createExchangeClient(options: {
   const deadline = () => now() + timeoutMs;
   const introspections = new Map<string, { readonly answer: Promise<boolean>; readonly askedAtMs: number }>();
 
+  async function authenticated<T>(ask: (authentication: ClientAuthentication, deadline: number) => Promise<T>): Promise<T> {
+    const until = deadline();
+    for (let attempt = 1; ; attempt++) {
+      const authentication = await credential.authenticate(self, issuer);
+      try {
+        return await ask(authentication, until);
+      } catch (error) {
+        if (attempt === maxAttempts || !isLost(error as ServiceError)) throw error; // unary rejects with nothing else
+      }
+    }
+  }
+
   async function ask(compact: string): Promise<boolean> {
-    const authentication = await credential.authenticate(self, issuer);
-    const answer = await unary(client, 'introspectToken', { token: compact, ...authentication }, { deadline: deadline() });
+    const answer = await authenticated((authentication, until) =>
+      unary(client, 'introspectToken', { token: compact, ...authentication }, { deadline: until }),
+    );
     return answer.active;
   }
 
   return {
     async exchange({ audience, scope = '', onBehalfOf }) {
-      const authentication = await credential.authenticate(self, issuer);
       const subject = onBehalfOf && subjectTokenOf(onBehalfOf);
       const request = {
-        ...authentication,
         audience,
         scope,
         grant_type: subject ? tokenExchangeGrant : 'client_credentials',
@@ -60,7 +78,9 @@ export function createExchangeClient(options: {
           ...(subject.binding && { subject_token_binding: subject.binding }),
         }),
       };
-      const answer = await unary(client, 'exchangeToken', request, { deadline: deadline() });
+      const answer = await authenticated((authentication, until) =>
+        unary(client, 'exchangeToken', { ...request, ...authentication }, { deadline: until }),
+      );
       return { accessToken: answer.access_token, tokenType: answer.token_type, expiresInSeconds: answer.expires_in };
     },
     async fetchKeys() {
@@ -82,6 +102,11 @@ export function createExchangeClient(options: {
     },
     close: () => client.close(),
   };
+}
+
+/** Whether the connection ended before there was an answer, of token-exchange's or of anybody's. */
+function isLost(error: ServiceError): boolean {
+  return error.code === status.UNAVAILABLE && refusalOf(error) === undefined;
 }
 
 /** Whether asking again later may help: token-exchange could not be reached, or says so itself. */

@@ -14,6 +14,7 @@ import { grpcRecord, grpcTransport } from '@tokenmesh/revocation/grpc';
 import type { NatsOptions } from '@tokenmesh/revocation/nats';
 import { parseSpiffeId, trustDomainOf } from '@tokenmesh/token';
 import packageJson from '../package.json' with { type: 'json' };
+import { targetOf } from './address-list.ts';
 import { bearerInterceptor } from './client-interceptor.ts';
 import { createExchangeClient, isTransient } from './exchange-client.ts';
 import { createRemoteKeySet } from './remote-key-set.ts';
@@ -31,8 +32,11 @@ export interface Certificate {
 export interface MeshOptions {
   /** This workload's SPIFFE ID: the `client_id` it authenticates with, and the only audience it accepts tokens for. */
   readonly self: string;
-  /** `host:port` of token-exchange; always reached over TLS. */
-  readonly tokenExchange: string;
+  /**
+   * `host:port` of token-exchange; always reached over TLS. Several, with commas between them or in an array, are replicas of it: calls take turns
+   * between those that answer, and the certificates of all of them are checked for the name of the first.
+   */
+  readonly tokenExchange: string | readonly string[];
   /** How this workload proves who it is: `privateKeyJwt(keyFile)`, `kubernetesToken(file)`, `jwtSvid(file)` or `clientCertificate()`. */
   readonly credential: WorkloadCredential;
   /** Certificate authorities (PEM) that certificates of the mesh chain to. Default: the system's. */
@@ -117,12 +121,17 @@ export async function createMesh(options: MeshOptions): Promise<Mesh> {
   const { credential, certificate, allowPlaintext = false, now = Date.now, newId = randomUUID, random = Math.random } = options;
   const issuer = options.issuer ?? `https://token-exchange.${trustDomain}`;
   const tokenExchangeAudience = parseSpiffeId(options.tokenExchangeAudience ?? `spiffe://${trustDomain}/token-exchange`);
-  if (!options.tokenExchange) throw new TypeError('tokenExchange must be host:port');
+  const { target: address, channelOptions: balancing } = targetOf(options.tokenExchange);
 
   const channelCredentials = () => credentials.createSsl(pem(options.ca), pem(certificate?.key), pem(certificate?.cert));
-  // grpc-js waits up to two minutes before it tries a lost connection again: too long for the bound on revocations
-  const toTokenExchange: ChannelOptions = { 'grpc.enable_http_proxy': 0, 'grpc.max_reconnect_backoff_ms': 2_000 };
-  const address = options.tokenExchange;
+  const toTokenExchange: ChannelOptions = {
+    ...balancing,
+    'grpc.enable_http_proxy': 0,
+    // replicas are restarted one after the other: who still waits to try the first one again when the last one goes has none
+    'grpc.initial_reconnect_backoff_ms': 100,
+    // grpc-js waits up to two minutes before it tries a lost connection again: too long for the bound on revocations
+    'grpc.max_reconnect_backoff_ms': 2_000,
+  };
   const exchangeClient = createExchangeClient({
     address,
     channelCredentials: channelCredentials(),

@@ -28,7 +28,7 @@ describe('readRules', () => {
     });
     expect(rules.get('/shop.v1.Payments/Refund')?.class).toBe('critical');
     expect(rules.get('/tokenmesh.v1.TokenExchange/GetJwks')?.public).toBe(true);
-    expect(rules.size).toBe(29);
+    expect(rules.size).toBe(32);
   });
 
   it('keeps several values and a single one alike', () => {

@@ -39,7 +39,7 @@ export function readRules(packages: readonly PackageDefinition[]): ReadonlyMap<s
     if (!isService(definition) || exemptServices.has(service)) continue;
     for (const method of Object.values(definition)) {
       try {
-        rules.set(method.path, readRule(method));
+        rules.set(method.path, readRule(method.path, (method.options as { readonly [name: string]: unknown } | undefined)?.[option]));
       } catch (error) {
         problems.push(error instanceof Error ? error.message : String(error));
       }
@@ -55,9 +55,14 @@ export function isExempt(method: string): boolean {
   return exemptServices.has(method.slice(1, method.lastIndexOf('/')));
 }
 
-function readRule(method: MethodDefinition<object, object>): Rule {
-  const { path } = method;
-  const access = (method.options as { readonly [name: string]: unknown } | undefined)?.[option];
+/**
+ * Reads one rule.
+ *
+ * @param path Full name of the method that it belongs to.
+ * @param access The message `tokenmesh.v1.AccessRule`, with the members that are set.
+ * @throws {TypeError} When there is none, or one that opens nothing or cannot be read.
+ */
+export function readRule(path: string, access: unknown): Rule {
   if (typeof access !== 'object' || access === null) {
     throw new TypeError(`${path} has no access rule; write \`option (tokenmesh.v1.access) = {scopes: "…"};\` into the method`);
   }

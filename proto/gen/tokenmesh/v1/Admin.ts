@@ -12,12 +12,18 @@ import type { ListVerifiersRequest as _tokenmesh_v1_ListVerifiersRequest, ListVe
 import type { ListVerifiersResponse as _tokenmesh_v1_ListVerifiersResponse, ListVerifiersResponse__Output as _tokenmesh_v1_ListVerifiersResponse__Output } from '../../tokenmesh/v1/ListVerifiersResponse.ts';
 import type { ListWorkloadsRequest as _tokenmesh_v1_ListWorkloadsRequest, ListWorkloadsRequest__Output as _tokenmesh_v1_ListWorkloadsRequest__Output } from '../../tokenmesh/v1/ListWorkloadsRequest.ts';
 import type { ListWorkloadsResponse as _tokenmesh_v1_ListWorkloadsResponse, ListWorkloadsResponse__Output as _tokenmesh_v1_ListWorkloadsResponse__Output } from '../../tokenmesh/v1/ListWorkloadsResponse.ts';
+import type { QueryEventsRequest as _tokenmesh_v1_QueryEventsRequest, QueryEventsRequest__Output as _tokenmesh_v1_QueryEventsRequest__Output } from '../../tokenmesh/v1/QueryEventsRequest.ts';
+import type { QueryEventsResponse as _tokenmesh_v1_QueryEventsResponse, QueryEventsResponse__Output as _tokenmesh_v1_QueryEventsResponse__Output } from '../../tokenmesh/v1/QueryEventsResponse.ts';
 import type { ResumeWorkloadRequest as _tokenmesh_v1_ResumeWorkloadRequest, ResumeWorkloadRequest__Output as _tokenmesh_v1_ResumeWorkloadRequest__Output } from '../../tokenmesh/v1/ResumeWorkloadRequest.ts';
 import type { ResumeWorkloadResponse as _tokenmesh_v1_ResumeWorkloadResponse, ResumeWorkloadResponse__Output as _tokenmesh_v1_ResumeWorkloadResponse__Output } from '../../tokenmesh/v1/ResumeWorkloadResponse.ts';
 import type { RotateKeysRequest as _tokenmesh_v1_RotateKeysRequest, RotateKeysRequest__Output as _tokenmesh_v1_RotateKeysRequest__Output } from '../../tokenmesh/v1/RotateKeysRequest.ts';
 import type { RotateKeysResponse as _tokenmesh_v1_RotateKeysResponse, RotateKeysResponse__Output as _tokenmesh_v1_RotateKeysResponse__Output } from '../../tokenmesh/v1/RotateKeysResponse.ts';
+import type { SimulateRequest as _tokenmesh_v1_SimulateRequest, SimulateRequest__Output as _tokenmesh_v1_SimulateRequest__Output } from '../../tokenmesh/v1/SimulateRequest.ts';
+import type { SimulateResponse as _tokenmesh_v1_SimulateResponse, SimulateResponse__Output as _tokenmesh_v1_SimulateResponse__Output } from '../../tokenmesh/v1/SimulateResponse.ts';
 import type { SuspendWorkloadRequest as _tokenmesh_v1_SuspendWorkloadRequest, SuspendWorkloadRequest__Output as _tokenmesh_v1_SuspendWorkloadRequest__Output } from '../../tokenmesh/v1/SuspendWorkloadRequest.ts';
 import type { SuspendWorkloadResponse as _tokenmesh_v1_SuspendWorkloadResponse, SuspendWorkloadResponse__Output as _tokenmesh_v1_SuspendWorkloadResponse__Output } from '../../tokenmesh/v1/SuspendWorkloadResponse.ts';
+import type { WatchEventsRequest as _tokenmesh_v1_WatchEventsRequest, WatchEventsRequest__Output as _tokenmesh_v1_WatchEventsRequest__Output } from '../../tokenmesh/v1/WatchEventsRequest.ts';
+import type { WatchEventsResponse as _tokenmesh_v1_WatchEventsResponse, WatchEventsResponse__Output as _tokenmesh_v1_WatchEventsResponse__Output } from '../../tokenmesh/v1/WatchEventsResponse.ts';
 import type { WithdrawKeyRequest as _tokenmesh_v1_WithdrawKeyRequest, WithdrawKeyRequest__Output as _tokenmesh_v1_WithdrawKeyRequest__Output } from '../../tokenmesh/v1/WithdrawKeyRequest.ts';
 import type { WithdrawKeyResponse as _tokenmesh_v1_WithdrawKeyResponse, WithdrawKeyResponse__Output as _tokenmesh_v1_WithdrawKeyResponse__Output } from '../../tokenmesh/v1/WithdrawKeyResponse.ts';
 
@@ -67,6 +73,15 @@ export interface AdminClient extends grpc.Client {
   listWorkloads(argument: _tokenmesh_v1_ListWorkloadsRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_tokenmesh_v1_ListWorkloadsResponse__Output>): grpc.ClientUnaryCall;
   listWorkloads(argument: _tokenmesh_v1_ListWorkloadsRequest, callback: grpc.requestCallback<_tokenmesh_v1_ListWorkloadsResponse__Output>): grpc.ClientUnaryCall;
 
+  QueryEvents(argument: _tokenmesh_v1_QueryEventsRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_tokenmesh_v1_QueryEventsResponse__Output>): grpc.ClientUnaryCall;
+  QueryEvents(argument: _tokenmesh_v1_QueryEventsRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_tokenmesh_v1_QueryEventsResponse__Output>): grpc.ClientUnaryCall;
+  QueryEvents(argument: _tokenmesh_v1_QueryEventsRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_tokenmesh_v1_QueryEventsResponse__Output>): grpc.ClientUnaryCall;
+  QueryEvents(argument: _tokenmesh_v1_QueryEventsRequest, callback: grpc.requestCallback<_tokenmesh_v1_QueryEventsResponse__Output>): grpc.ClientUnaryCall;
+  queryEvents(argument: _tokenmesh_v1_QueryEventsRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_tokenmesh_v1_QueryEventsResponse__Output>): grpc.ClientUnaryCall;
+  queryEvents(argument: _tokenmesh_v1_QueryEventsRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_tokenmesh_v1_QueryEventsResponse__Output>): grpc.ClientUnaryCall;
+  queryEvents(argument: _tokenmesh_v1_QueryEventsRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_tokenmesh_v1_QueryEventsResponse__Output>): grpc.ClientUnaryCall;
+  queryEvents(argument: _tokenmesh_v1_QueryEventsRequest, callback: grpc.requestCallback<_tokenmesh_v1_QueryEventsResponse__Output>): grpc.ClientUnaryCall;
+
   ResumeWorkload(argument: _tokenmesh_v1_ResumeWorkloadRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_tokenmesh_v1_ResumeWorkloadResponse__Output>): grpc.ClientUnaryCall;
   ResumeWorkload(argument: _tokenmesh_v1_ResumeWorkloadRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_tokenmesh_v1_ResumeWorkloadResponse__Output>): grpc.ClientUnaryCall;
   ResumeWorkload(argument: _tokenmesh_v1_ResumeWorkloadRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_tokenmesh_v1_ResumeWorkloadResponse__Output>): grpc.ClientUnaryCall;
@@ -85,6 +100,15 @@ export interface AdminClient extends grpc.Client {
   rotateKeys(argument: _tokenmesh_v1_RotateKeysRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_tokenmesh_v1_RotateKeysResponse__Output>): grpc.ClientUnaryCall;
   rotateKeys(argument: _tokenmesh_v1_RotateKeysRequest, callback: grpc.requestCallback<_tokenmesh_v1_RotateKeysResponse__Output>): grpc.ClientUnaryCall;
 
+  Simulate(argument: _tokenmesh_v1_SimulateRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_tokenmesh_v1_SimulateResponse__Output>): grpc.ClientUnaryCall;
+  Simulate(argument: _tokenmesh_v1_SimulateRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_tokenmesh_v1_SimulateResponse__Output>): grpc.ClientUnaryCall;
+  Simulate(argument: _tokenmesh_v1_SimulateRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_tokenmesh_v1_SimulateResponse__Output>): grpc.ClientUnaryCall;
+  Simulate(argument: _tokenmesh_v1_SimulateRequest, callback: grpc.requestCallback<_tokenmesh_v1_SimulateResponse__Output>): grpc.ClientUnaryCall;
+  simulate(argument: _tokenmesh_v1_SimulateRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_tokenmesh_v1_SimulateResponse__Output>): grpc.ClientUnaryCall;
+  simulate(argument: _tokenmesh_v1_SimulateRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_tokenmesh_v1_SimulateResponse__Output>): grpc.ClientUnaryCall;
+  simulate(argument: _tokenmesh_v1_SimulateRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_tokenmesh_v1_SimulateResponse__Output>): grpc.ClientUnaryCall;
+  simulate(argument: _tokenmesh_v1_SimulateRequest, callback: grpc.requestCallback<_tokenmesh_v1_SimulateResponse__Output>): grpc.ClientUnaryCall;
+
   SuspendWorkload(argument: _tokenmesh_v1_SuspendWorkloadRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_tokenmesh_v1_SuspendWorkloadResponse__Output>): grpc.ClientUnaryCall;
   SuspendWorkload(argument: _tokenmesh_v1_SuspendWorkloadRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_tokenmesh_v1_SuspendWorkloadResponse__Output>): grpc.ClientUnaryCall;
   SuspendWorkload(argument: _tokenmesh_v1_SuspendWorkloadRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_tokenmesh_v1_SuspendWorkloadResponse__Output>): grpc.ClientUnaryCall;
@@ -93,6 +117,11 @@ export interface AdminClient extends grpc.Client {
   suspendWorkload(argument: _tokenmesh_v1_SuspendWorkloadRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_tokenmesh_v1_SuspendWorkloadResponse__Output>): grpc.ClientUnaryCall;
   suspendWorkload(argument: _tokenmesh_v1_SuspendWorkloadRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_tokenmesh_v1_SuspendWorkloadResponse__Output>): grpc.ClientUnaryCall;
   suspendWorkload(argument: _tokenmesh_v1_SuspendWorkloadRequest, callback: grpc.requestCallback<_tokenmesh_v1_SuspendWorkloadResponse__Output>): grpc.ClientUnaryCall;
+
+  WatchEvents(argument: _tokenmesh_v1_WatchEventsRequest, metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientReadableStream<_tokenmesh_v1_WatchEventsResponse__Output>;
+  WatchEvents(argument: _tokenmesh_v1_WatchEventsRequest, options?: grpc.CallOptions): grpc.ClientReadableStream<_tokenmesh_v1_WatchEventsResponse__Output>;
+  watchEvents(argument: _tokenmesh_v1_WatchEventsRequest, metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientReadableStream<_tokenmesh_v1_WatchEventsResponse__Output>;
+  watchEvents(argument: _tokenmesh_v1_WatchEventsRequest, options?: grpc.CallOptions): grpc.ClientReadableStream<_tokenmesh_v1_WatchEventsResponse__Output>;
 
   WithdrawKey(argument: _tokenmesh_v1_WithdrawKeyRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_tokenmesh_v1_WithdrawKeyResponse__Output>): grpc.ClientUnaryCall;
   WithdrawKey(argument: _tokenmesh_v1_WithdrawKeyRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_tokenmesh_v1_WithdrawKeyResponse__Output>): grpc.ClientUnaryCall;
@@ -116,11 +145,17 @@ export interface AdminHandlers extends grpc.UntypedServiceImplementation {
 
   ListWorkloads: grpc.handleUnaryCall<_tokenmesh_v1_ListWorkloadsRequest__Output, _tokenmesh_v1_ListWorkloadsResponse>;
 
+  QueryEvents: grpc.handleUnaryCall<_tokenmesh_v1_QueryEventsRequest__Output, _tokenmesh_v1_QueryEventsResponse>;
+
   ResumeWorkload: grpc.handleUnaryCall<_tokenmesh_v1_ResumeWorkloadRequest__Output, _tokenmesh_v1_ResumeWorkloadResponse>;
 
   RotateKeys: grpc.handleUnaryCall<_tokenmesh_v1_RotateKeysRequest__Output, _tokenmesh_v1_RotateKeysResponse>;
 
+  Simulate: grpc.handleUnaryCall<_tokenmesh_v1_SimulateRequest__Output, _tokenmesh_v1_SimulateResponse>;
+
   SuspendWorkload: grpc.handleUnaryCall<_tokenmesh_v1_SuspendWorkloadRequest__Output, _tokenmesh_v1_SuspendWorkloadResponse>;
+
+  WatchEvents: grpc.handleServerStreamingCall<_tokenmesh_v1_WatchEventsRequest__Output, _tokenmesh_v1_WatchEventsResponse>;
 
   WithdrawKey: grpc.handleUnaryCall<_tokenmesh_v1_WithdrawKeyRequest__Output, _tokenmesh_v1_WithdrawKeyResponse>;
 
@@ -132,8 +167,11 @@ export interface AdminDefinition extends grpc.ServiceDefinition {
   ListRevocations: MethodDefinition<_tokenmesh_v1_ListRevocationsRequest, _tokenmesh_v1_ListRevocationsResponse, _tokenmesh_v1_ListRevocationsRequest__Output, _tokenmesh_v1_ListRevocationsResponse__Output>
   ListVerifiers: MethodDefinition<_tokenmesh_v1_ListVerifiersRequest, _tokenmesh_v1_ListVerifiersResponse, _tokenmesh_v1_ListVerifiersRequest__Output, _tokenmesh_v1_ListVerifiersResponse__Output>
   ListWorkloads: MethodDefinition<_tokenmesh_v1_ListWorkloadsRequest, _tokenmesh_v1_ListWorkloadsResponse, _tokenmesh_v1_ListWorkloadsRequest__Output, _tokenmesh_v1_ListWorkloadsResponse__Output>
+  QueryEvents: MethodDefinition<_tokenmesh_v1_QueryEventsRequest, _tokenmesh_v1_QueryEventsResponse, _tokenmesh_v1_QueryEventsRequest__Output, _tokenmesh_v1_QueryEventsResponse__Output>
   ResumeWorkload: MethodDefinition<_tokenmesh_v1_ResumeWorkloadRequest, _tokenmesh_v1_ResumeWorkloadResponse, _tokenmesh_v1_ResumeWorkloadRequest__Output, _tokenmesh_v1_ResumeWorkloadResponse__Output>
   RotateKeys: MethodDefinition<_tokenmesh_v1_RotateKeysRequest, _tokenmesh_v1_RotateKeysResponse, _tokenmesh_v1_RotateKeysRequest__Output, _tokenmesh_v1_RotateKeysResponse__Output>
+  Simulate: MethodDefinition<_tokenmesh_v1_SimulateRequest, _tokenmesh_v1_SimulateResponse, _tokenmesh_v1_SimulateRequest__Output, _tokenmesh_v1_SimulateResponse__Output>
   SuspendWorkload: MethodDefinition<_tokenmesh_v1_SuspendWorkloadRequest, _tokenmesh_v1_SuspendWorkloadResponse, _tokenmesh_v1_SuspendWorkloadRequest__Output, _tokenmesh_v1_SuspendWorkloadResponse__Output>
+  WatchEvents: MethodDefinition<_tokenmesh_v1_WatchEventsRequest, _tokenmesh_v1_WatchEventsResponse, _tokenmesh_v1_WatchEventsRequest__Output, _tokenmesh_v1_WatchEventsResponse__Output>
   WithdrawKey: MethodDefinition<_tokenmesh_v1_WithdrawKeyRequest, _tokenmesh_v1_WithdrawKeyResponse, _tokenmesh_v1_WithdrawKeyRequest__Output, _tokenmesh_v1_WithdrawKeyResponse__Output>
 }

@@ -1,0 +1,13 @@
+// Original file: tokenmesh/v1/admin.proto
+
+import type { AccessRule as _tokenmesh_v1_AccessRule, AccessRule__Output as _tokenmesh_v1_AccessRule__Output } from '../../tokenmesh/v1/AccessRule.ts';
+
+export interface SimulatedCall {
+  'method'?: (string);
+  'rule'?: (_tokenmesh_v1_AccessRule | null);
+}
+
+export interface SimulatedCall__Output {
+  'method': (string);
+  'rule': (_tokenmesh_v1_AccessRule__Output | null);
+}
