@@ -3,16 +3,20 @@ import type { AdminHandlers } from '@tokenmesh/proto';
 import { type TargetKind, targetKinds } from '@tokenmesh/revocation';
 import { TokenError } from '@tokenmesh/token';
 import { answerUnary } from './answer-unary.ts';
+import { auditEntry } from './audit.ts';
+import type { AuditAdmin } from './audit-admin.ts';
 import type { EventLog } from './event-log.ts';
 import { toMessage } from './exchange-service.ts';
 import { createKeyAdmin } from './key-admin.ts';
 import type { KeyRotation } from './key-rotation.ts';
 import type { LiveIssuer } from './live-issuer.ts';
 import type { RevocationLog, RevocationTarget } from './revocation-log.ts';
+import { simulate } from './simulate.ts';
 import type { Store, StoredTarget } from './store.ts';
 import type { VerifierReports } from './verifier-reports.ts';
 
 export interface AdminServiceOptions {
+  readonly audit: AuditAdmin;
   readonly rotation: KeyRotation;
   readonly live: Pick<LiveIssuer, 'config' | 'policy'>;
   readonly store: Store;
@@ -29,8 +33,9 @@ const maxTargets = 500;
 const maxNoteLength = 1000;
 
 /** Handlers of `tokenmesh.v1.Admin`. Callers and their scopes were verified by the interceptor. */
-export function createAdminService({ live, store, revocations, reports, rotation, log, now }: AdminServiceOptions): AdminHandlers {
+export function createAdminService({ live, store, revocations, reports, rotation, audit, log, now }: AdminServiceOptions): AdminHandlers {
   return {
+    ...audit.handlers,
     ...createKeyAdmin({ store, revocations, rotation, rotateEveryMs: live.config.keys.rotateEveryMs, log, now }),
 
     AddRevocation: answerUnary(log, async (call) => {
@@ -69,7 +74,10 @@ export function createAdminService({ live, store, revocations, reports, rotation
     ResumeWorkload: answerUnary(log, async (call) => {
       const { client_id } = call.request;
       if (!live.config.workloads.has(client_id)) throw invalid('the workload is not registered');
-      await store.transaction((transaction) => transaction.resume(client_id));
+      await store.transaction(async (transaction) => {
+        await transaction.resume(client_id);
+        transaction.audit(auditEntry('workload.resumed', now, { who: callerOf(call).clientId, what: { workload: client_id } }));
+      });
       log.warn({ event: 'workload.resumed', client_id, by: callerOf(call).clientId });
       return {};
     }),
@@ -82,6 +90,11 @@ export function createAdminService({ live, store, revocations, reports, rotation
         audiences: [...live.policy.audiencesOf(client_id)],
       }));
       return { workloads };
+    }),
+
+    Simulate: answerUnary(log, async ({ request }) => {
+      const suspended = new Set((await store.suspensions()).map(({ clientId }) => clientId));
+      return simulate(request, { config: live.config, policy: live.policy, suspended });
     }),
 
     ListVerifiers: answerUnary(log, async () => ({

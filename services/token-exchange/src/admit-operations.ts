@@ -20,7 +20,7 @@ export function admitOperations(operations: TokenOperations, admission: Admissio
 }
 
 /** Who a request says it comes from; empty when it does not say. */
-function claimedClient({ client_id, client_assertion }: ClientParameters): string {
+export function claimedClient({ client_id, client_assertion }: ClientParameters): string {
   if (client_id || !client_assertion) return client_id;
   try {
     return readClientAssertion(client_assertion).clientId;

@@ -77,8 +77,18 @@ export async function withClient<T>(
       throw error;
     }
   });
-  if ('refusal' in outcome) throw outcome.refusal;
+  if ('refusal' in outcome) {
+    provedClients.set(outcome.refusal, client.id);
+    throw outcome.refusal;
+  }
   return outcome.value;
+}
+
+const provedClients = new WeakMap<TokenError, string>();
+
+/** Who was refused, when it had proved who it is by then. */
+export function provedClientOf(refusal: TokenError): string | undefined {
+  return provedClients.get(refusal);
 }
 
 /** Refuses a client that was suspended. */

@@ -10,7 +10,7 @@ interface Annotation {
 }
 
 const spiffeId = { pattern: '^spiffe://[a-z0-9._-]+(/[A-Za-z0-9._-]+)+$' };
-const duration = { pattern: '^\\d{1,9}(ms|s|m|h)$' };
+const duration = { pattern: '^\\d{1,9}(ms|s|m|h|d)$' };
 const https = { pattern: '^https://' };
 
 /** By member, `[]` for the items of a list. Every member has one: a new one without fails the test. */
@@ -61,6 +61,8 @@ const annotations: Readonly<Record<string, Annotation>> = {
   'limits.burst': { description: 'Requests that one workload may make at once after it was quiet.' },
   'limits.concurrency': { description: 'Requests that are worked on at the same time.' },
   'limits.queue': { description: 'Requests that wait for their turn; what comes beyond is refused with the time to come back.' },
+  audit: { description: 'The audit: what was issued, refused, revoked and changed.' },
+  'audit.keep': { description: 'How long it is kept, such as 90d.', ...duration },
   workloads: { description: 'Registered programs.' },
   'workloads[].id': { description: 'Its SPIFFE ID, in the trust domain.', ...spiffeId },
   'workloads[].jwks': { description: 'Its public keys: a JWK set (RFC 7517).' },

@@ -4,11 +4,11 @@ import { didYouMean, type Problem } from './config-problem.ts';
 import type { ClaimMatch } from './federation.ts';
 import { defaultIssuerAlgorithms, issuerAlgorithms } from './issuer-keys.ts';
 
-const durationUnits: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+const durationUnits: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
-/** `250ms`, `300s`, `5m`, `1h` in milliseconds; `undefined` for anything else. */
+/** `250ms`, `300s`, `5m`, `1h`, `90d` in milliseconds; `undefined` for anything else. */
 export function parseDuration(text: unknown): number | undefined {
-  const [, digits, unit] = (typeof text === 'string' && /^(\d{1,9})(ms|s|m|h)$/.exec(text)) || [];
+  const [, digits, unit] = (typeof text === 'string' && /^(\d{1,9})(ms|s|m|h|d)$/.exec(text)) || [];
   const factor = durationUnits[unit ?? ''];
   return factor === undefined ? undefined : Number(digits) * factor;
 }
@@ -217,6 +217,9 @@ export const configSchema = z.strictObject(
         },
         mapping,
       )
+      .prefault({}),
+    audit: z
+      .strictObject({ keep: duration('90d', { minMs: 3_600_000, maxMs: 315_360_000_000, wholeSeconds: true }).prefault('90d') }, mapping)
       .prefault({}),
     workloads: z
       .array(

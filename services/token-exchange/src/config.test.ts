@@ -176,7 +176,7 @@ revocation: { stale_after: 2500ms }
     [
       'an unknown member',
       { 'store:': 'stor:' },
-      '5:1: stor: unknown member, expected one of trust_domain, issuer, listen, authority, development, tls, store, keys, nats, facade, tokens, revocation, limits, workloads, issuers, federation, audiences, grants, did you mean "store"?',
+      '5:1: stor: unknown member, expected one of trust_domain, issuer, listen, authority, development, tls, store, keys, nats, facade, tokens, revocation, limits, audit, workloads, issuers, federation, audiences, grants, did you mean "store"?',
     ],
     [
       'an unknown member of a grant',

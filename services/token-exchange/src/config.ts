@@ -66,6 +66,8 @@ export interface Config {
   readonly authority?: string;
   /** Offers what must not be offered in production: client secrets. Default false. */
   readonly development?: boolean;
+  /** How long the audit is kept; absent: 90 days. */
+  readonly audit?: { readonly keepMs: number };
   /** How much of token-exchange its clients may use; absent: as much as there is. */
   readonly limits?: AdmissionLimits;
   readonly workloads: ReadonlyMap<string, Workload>;
@@ -132,6 +134,7 @@ function build(file: ConfigFile, folder: string, files: ConfigFiles): Config {
     ...(nats && { nats: natsOptions(nats, trustDomain, files) }),
     tokens: { lifeSeconds: tokens.life / 1000, ceilingSeconds: tokens.ceiling / 1000, sessionSeconds: tokens.session / 1000 },
     revocation: { staleAfterMs: revocation.stale_after },
+    audit: { keepMs: file.audit.keep },
     limits: {
       perWorkload: limits.per_workload,
       burst: limits.burst,

@@ -1,6 +1,7 @@
 import type { ExchangeTokenRequest, ExchangeTokenResponse } from '@tokenmesh/proto';
-import { formatScope, parseScope, type ServiceTokenClaims, TokenError } from '@tokenmesh/token';
+import { actorChain, formatScope, parseScope, type ServiceTokenClaims, TokenError } from '@tokenmesh/token';
 import { accessTokenType, idTokenType, isRequestableTokenType, writeAccessToken } from './access-token.ts';
+import { auditEntry } from './audit.ts';
 import { type AuthenticatedClient, refuseSuspended, withClient } from './client-authentication.ts';
 import type { ClientEvidence } from './client-evidence.ts';
 import type { Workload } from './config.ts';
@@ -73,7 +74,23 @@ export async function issueToken(
   const { n: rn } = await transaction.head(); // before the look-up of revocations: see StoreTransaction.head
   await refuseSuspended(transaction, client);
   const issue = asked.request.grant_type === refreshTokenGrant ? issueByRefresh : issueAnew;
-  return await issue(asked, client, rn, transaction, issuer);
+  const outcome = await issue(asked, client, rn, transaction, issuer);
+  if ('claims' in outcome) auditIssuance(outcome, asked.request.grant_type, transaction, issuer);
+  return outcome;
+}
+
+function auditIssuance({ claims, rule, isRepeated }: IssuedToken, grantType: string, transaction: StoreTransaction, { now }: Issuer): void {
+  const { jti, txn, client_id, sub, aud, scope, exp, sid, cnf } = claims;
+  const actors = actorChain(claims);
+  const bound = cnf && Object.keys(cnf).join(' ');
+  const what = {
+    ...{ grant_type: grantType, sub, aud, scope, exp: String(exp) },
+    ...(actors.length > 0 && { act: actors.join(' ') }),
+    ...(sid !== undefined && { sid }),
+    ...(bound && { cnf: bound }),
+  };
+  const kind = isRepeated ? 'token.answer_repeated' : 'token.issued';
+  transaction.audit(auditEntry(kind, now, { who: client_id, what, reason: rule, jti, txn }));
 }
 
 /** After the commit: a reuse is broadcast before it is answered. */

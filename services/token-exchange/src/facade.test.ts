@@ -262,6 +262,11 @@ describe('POST /token', () => {
     expect((await post('/token', form)).status).toBe(401);
   });
 
+  it('calls a DPoP proof that does not count by its name', async () => {
+    const response = await post('/token', tokenForm(), { dpop: 'not a proof' });
+    expect([response.status, ((await response.json()) as { error: string }).error]).toEqual([400, 'invalid_dpop_proof']);
+  });
+
   it('tells nothing of a failure that nobody foresaw', async () => {
     let isDiskFull = false;
     const broken = await createTestIssuer({
@@ -307,6 +312,22 @@ describe('GET /jwks', () => {
     const etag = first.headers.get('etag') ?? '';
     expect((await toFacade('https://any.test/jwks', { headers: { 'if-none-match': etag } })).status).toBe(304);
     expect((await toFacade('https://any.test/jwks', { headers: { 'if-none-match': '"other"' } })).status).toBe(200);
+  });
+});
+
+describe('GET /.well-known/oauth-authorization-server', () => {
+  it('names what a client of a method that signs needs to know, and no algorithm that is none', async () => {
+    const response = await toFacade('https://any.test/.well-known/oauth-authorization-server');
+    expect([response.status, response.headers.get('content-type')]).toEqual([200, expect.stringMatching(/^application\/json/)]);
+    const metadata = (await response.json()) as Record<string, unknown>;
+    expect(metadata).toMatchObject({ issuer: issuerUrl, token_endpoint: `${issuerUrl}/token`, response_types_supported: [] });
+    for (const endpoint of ['token', 'introspection', 'revocation']) {
+      expect(metadata[`${endpoint}_endpoint_auth_methods_supported`]).toContain('private_key_jwt');
+      expect(metadata[`${endpoint}_endpoint_auth_signing_alg_values_supported`]).toContain('ES256');
+    }
+    expect(JSON.stringify(metadata)).not.toContain('"none"');
+    const empty = Object.entries(metadata).filter(([, value]) => value === '' || value === null || (Array.isArray(value) && !value.length));
+    expect(empty.map(([name]) => name)).toEqual(['response_types_supported']);
   });
 });
 

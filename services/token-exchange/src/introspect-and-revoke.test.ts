@@ -75,6 +75,11 @@ describe('introspection', () => {
     }
   });
 
+  it('tells the certificate that a token is bound to, which is used as a bearer token', async () => {
+    const token = issued({ cnf: { 'x5t#S256': 'A'.repeat(43) } });
+    expect(await introspect(payments, token)).toMatchObject({ token_type: 'Bearer', cnf: { x5t_s256: 'A'.repeat(43), jkt: '' } });
+  });
+
   it('T-25 tells everybody else, its subject included, what it tells of no token at all', async () => {
     const nothing = { active: false };
     for (const clientId of [operator, gateway]) expect(await introspect(clientId, issued())).toEqual(nothing);
@@ -138,6 +143,16 @@ describe('revocation by a client', () => {
     const named = await revoke(orders, second, { request_id: 'r1' });
     expect(await revoke(orders, second, { request_id: 'r1' })).toEqual(named);
     expect((await issuer.store.head()).n).toBe(2);
+  });
+
+  it('finds the token whatever the hint says', async () => {
+    for (const hint of ['access_token', 'refresh_token', 'saml2_bearer']) {
+      const token = issued({ jti: `j-${hint}` });
+      const question = () => introspectRequest({ ...authenticate(orders, issuer.now), token, token_type_hint: hint });
+      expect(await introspectToken(question(), issuer)).toMatchObject({ active: true });
+      await revoke(orders, token, { token_type_hint: hint });
+      expect(await introspectToken(question(), issuer)).toEqual({ active: false });
+    }
   });
 
   it('T-33 needs a client that authenticates', async () => {

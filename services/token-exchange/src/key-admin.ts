@@ -2,6 +2,7 @@ import { callerOf } from '@tokenmesh/interceptor';
 import type { AdminHandlers } from '@tokenmesh/proto';
 import { TokenError } from '@tokenmesh/token';
 import { answerUnary } from './answer-unary.ts';
+import { auditEntry } from './audit.ts';
 import type { EventLog } from './event-log.ts';
 import { toMessage } from './exchange-service.ts';
 import { rotationDueMs } from './key-life.ts';
@@ -50,6 +51,8 @@ export function createKeyAdmin(options: KeyAdminOptions): Pick<AdminHandlers, 'L
         const stored = await transaction.keys();
         const active = inState(stored, purpose, 'active');
         if (active) await transaction.requestRotation(active.kid, now());
+        const what = { purpose, kid: active?.kid ?? '' };
+        transaction.audit(auditEntry('key.rotation_requested', now, { who: callerOf(call).clientId, what }));
         return stored;
       });
       const answer = { active_kid: inState(keys, purpose, 'active')?.kid ?? '', next_kid: inState(keys, purpose, 'published')?.kid ?? '' };

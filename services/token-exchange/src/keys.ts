@@ -11,6 +11,7 @@ import {
   TokenError,
   type VerificationKey,
 } from '@tokenmesh/token';
+import { auditEntry } from './audit.ts';
 import { type KeyEncryption, KeyEncryptionError } from './key-encryption.ts';
 import { algorithmFor, type KeyChange, planWithdrawal } from './key-life.ts';
 import type { KeyPurpose, KeyState, Store, StoredKey, StoreTransaction } from './store.ts';
@@ -162,7 +163,13 @@ export async function openKeyRing({ store, encryption, alg, activationTimeoutMs 
     const sealed = encryption.seal(exportSigningKey(key), contextOf({ purpose, alg: keyAlg, kid: key.kid }));
     const row: StoredKey = { kid: key.kid, purpose, alg: keyAlg, state, sealed, changedAtMs: now(), rotationRequestedAtMs: 0 };
     await transaction.addKey(row);
+    auditKey(transaction, state, { kid: key.kid, purpose });
     return importSealed(row, encryption);
+  }
+
+  function auditKey(transaction: StoreTransaction, became: KeyState | 'removed', key: Pick<StoredKey, 'kid' | 'purpose'>): void {
+    const what = { kid: key.kid, purpose: key.purpose };
+    transaction.audit(auditEntry(`key.${became}`, now, { what }));
   }
 
   async function apply(transaction: StoreTransaction, changes: readonly KeyChange[]): Promise<void> {
@@ -172,6 +179,7 @@ export async function openKeyRing({ store, encryption, alg, activationTimeoutMs 
       else if (!(await transaction.moveKey(change.kid, change.from, change.to, now()))) {
         throw new Error(`key ${change.kid} is no longer ${change.from}`); // only without the lock: nothing of the transaction stays
       }
+      if (change.type !== 'add') auditKey(transaction, change.type === 'remove' ? 'removed' : change.to, change);
     }
   }
 

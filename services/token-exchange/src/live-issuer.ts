@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { AppliedTerms } from './applied-terms.ts';
+import { auditEntry } from './audit.ts';
 import type { Config } from './config.ts';
 import { ConfigError } from './config-problem.ts';
 import type { EventLog } from './event-log.ts';
@@ -96,8 +97,13 @@ export async function openLiveIssuer({ config: first, parts, compile, log }: Liv
     return issuer;
   }
 
-  async function remember(config: Config): Promise<void> {
-    await store.transaction((transaction) => transaction.putAppliedTerms(termsOf(config).map((terms) => ({ ...terms, withdrawnAtMs: 0 }))));
+  async function remember(config: Config, what: Readonly<Record<string, string>>): Promise<void> {
+    const terms = termsOf(config);
+    const digest = createHash('sha256').update(terms.map(nameOf).sort().join('\n')).digest('base64url');
+    await store.transaction(async (transaction) => {
+      await transaction.putAppliedTerms(terms.map((applied) => ({ ...applied, withdrawnAtMs: 0 })));
+      transaction.audit(auditEntry('config.applied', now, { what: { ...what, digest } }));
+    });
   }
 
   /** Revokes what the record remembers and the configuration no longer holds. */
@@ -139,7 +145,7 @@ export async function openLiveIssuer({ config: first, parts, compile, log }: Liv
       ]);
     }
     const config = withLiveMembers(previous, next);
-    await remember(config); // before anything is issued under it: a crash must not forget it
+    await remember(config, auditedChange(compare(previous, config))); // before anything is issued under it: a crash must not forget it
     const isHeld = coverageOf(config);
     for (const terms of termsOf(previous)) if (!isHeld(terms)) owed.add(nameOf(terms));
     current = build(config); // before the event: see `run`
@@ -150,7 +156,7 @@ export async function openLiveIssuer({ config: first, parts, compile, log }: Liv
     return change;
   }
 
-  await remember(first);
+  await remember(first, { at: 'start', workloads: String(first.workloads.size), grants: String(first.grants.length) });
   const revokedAtStart = await revokeWithdrawn(first, () => true);
   if (revokedAtStart.length > 0) log.warn({ event: 'config.withdrawn_while_down', revoked: named(revokedAtStart.map(nameOfTarget)) });
 
@@ -233,6 +239,17 @@ function difference(previous: ReadonlyMap<string, unknown>, next: ReadonlyMap<st
     removed: [...previous.keys()].filter((name) => !next.has(name)),
     changed: [...next.keys()].filter((name) => previous.has(name) && !isDeepStrictEqual(previous.get(name), next.get(name))),
   };
+}
+
+/** What a configuration changes, as the audit keeps it. */
+function auditedChange(change: Pick<ConfigChange, 'workloads' | 'grants' | 'members'>): Readonly<Record<string, string>> {
+  const { workloads, grants, members } = change;
+  const lists = {
+    ...{ workloads_added: workloads.added, workloads_removed: workloads.removed, workloads_changed: workloads.changed },
+    ...{ grants_added: grants.added, grants_removed: grants.removed, grants_changed: grants.changed, members },
+  };
+  const filled = Object.entries(lists).filter(([, names]) => names.length > 0);
+  return Object.fromEntries(filled.map(([name, names]) => [name, `${names.length}: ${names.slice(0, maxNames).join(', ')}`]));
 }
 
 function describeChange({ workloads, grants, members, needsRestart, revoked }: ConfigChange) {

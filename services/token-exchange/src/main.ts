@@ -6,6 +6,7 @@ import { setLogger } from '@grpc/grpc-js';
 import { createRevocationStream, natsPublisher } from '@tokenmesh/revocation/nats';
 import { exportJwk, importSigningKey, type Jwk } from '@tokenmesh/token';
 import pino, { type Logger } from 'pino';
+import { describeAudit, verifyAuditOf } from './audit-verify.ts';
 import { beginEpoch } from './begin-epoch.ts';
 import { hashClientSecret } from './client-secret.ts';
 import { type Config, loadConfig } from './config.ts';
@@ -29,6 +30,7 @@ Commands:
   check         say what is wrong with the configuration, exit 1 if anything is
   jwks FILE     write the public half of a private key (PKCS#8 PEM) as the JWK set that registers its workload
   client-secret read a client secret from standard input and write the hash that registers it; for development
+  audit-verify  verify the chains of the audit, say where they break, exit 1 if one does
   begin-epoch   after the record was restored from a backup: revoke everything that was ever issued, and begin a new epoch of the log
   nats-stream   create the JetStream stream that carries revocations, or bring it to its configuration
 
@@ -49,6 +51,7 @@ const commands: ReadonlyMap<string, number> = new Map([
   ['client-secret', 0],
   ['nats-stream', 0],
   ['begin-epoch', 0],
+  ['audit-verify', 0],
 ]);
 
 /** Errors whose text is written for the operator: no stack helps. */
@@ -69,6 +72,7 @@ async function main(): Promise<void> {
   if (command === 'check') return void process.stdout.write(`${values.config}: in order\n`);
   if (command === 'nats-stream') return await createStream(config, values.config);
   if (command === 'begin-epoch') return await beginEpochIn(config);
+  if (command === 'audit-verify') return await printVerifiedAudit(config);
   await serve(config, values.config);
 }
 
@@ -143,6 +147,12 @@ async function beginEpochIn(config: Config): Promise<void> {
   } finally {
     await store.close();
   }
+}
+
+async function printVerifiedAudit(config: Config): Promise<void> {
+  const verified = await verifyAuditOf(config.store, newId);
+  process.stdout.write(describeAudit(verified));
+  if (verified.breaks.length > 0) process.exitCode = 1;
 }
 
 function openStore(store: Config['store'], { acceptRestored = false } = {}): Promise<Store> {

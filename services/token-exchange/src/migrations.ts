@@ -3,6 +3,7 @@ import type { Algorithm } from '@tokenmesh/token';
 import type { Kysely } from 'kysely';
 import { type Migration, Migrator } from 'kysely/migration';
 import { type AppliedTermsTables, appliedTermsMigration } from './applied-terms.ts';
+import { type AuditTables, auditMigration } from './audit-records.ts';
 import { type GrantTables, grantsMigration } from './grant-records.ts';
 import type { KeyPurpose, KeyState } from './store.ts';
 
@@ -12,7 +13,7 @@ import type { KeyPurpose, KeyState } from './store.ts';
  * Only `text`, `bigint` and `integer` are used: SQLite and PostgreSQL agree on them. Times in seconds follow the RFCs' names (`exp`),
  * all others are milliseconds since epoch.
  */
-export interface Tables extends GrantTables, AppliedTermsTables {
+export interface Tables extends GrantTables, AppliedTermsTables, AuditTables {
   meta: { key: string; value: string };
   /** One row: what readers of the log's position read, and what writers of it contend for. */
   revocation_head: { id: number; epoch: string; n: number; h: string };
@@ -159,6 +160,7 @@ const migrations: Record<string, Migration> = {
   '0003_grants': grantsMigration,
   '0004_keys': keys,
   '0005_applied_terms': appliedTermsMigration,
+  '0006_audit': auditMigration,
 };
 
 /** Brings a database of any earlier release to the present schema. Rejects, and leaves a failed step undone, when one fails. */

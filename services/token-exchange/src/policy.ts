@@ -64,6 +64,12 @@ export type Decision =
     }
   | { readonly allowed: false; readonly rule: string; readonly reason: Reason };
 
+/** What `decide` looks at, in this order. */
+export type PolicyCheck = 'grant' | 'may_act' | 'actors' | 'delegation' | 'subject issuer' | 'scope';
+
+/** Told of a check and what it compared, at the moment of the check: the last one that is told of decided. */
+export type ReportCheck<Check extends string> = (check: Check, passed: boolean, compared: string) => void;
+
 export interface Policy {
   /**
    * Decides whether a workload gets a token, and how much of it. Pure; what no rule allows is refused.
@@ -72,10 +78,16 @@ export interface Policy {
    * target that does not exist and one that is not granted give the same answer, so that nothing can be enumerated.
    *
    * @param subject Claims of the verified subject token; `undefined` when the workload asks for itself.
+   * @param report For those who want to know why, not only what.
    * @returns Refusals: TARGET_REFUSED, SCOPE_REFUSED, DELEGATION_NOT_ALLOWED, DELEGATION_TOO_DEEP, CLIENT_NOT_ALLOWED (`may_act` names somebody
    *   else).
    */
-  decide(request: PolicyRequest, subject: SubjectClaims | undefined, actor: RequestingWorkload): Decision;
+  decide(
+    request: PolicyRequest,
+    subject: SubjectClaims | undefined,
+    actor: RequestingWorkload,
+    report?: ReportCheck<PolicyCheck>,
+  ): Decision;
   /** Audiences that a workload may obtain tokens for in its own name or for others, sorted. */
   audiencesOf(workload: string): readonly string[];
 }
@@ -101,25 +113,40 @@ export function createPolicy(options: PolicyOptions): Policy {
   const { ownAudience, lifeSeconds, maxActDepth = 5 } = options;
   const grants = new Map(options.grants.map((grant) => [pair(grant.from, grant.to), grant]));
 
-  function decide(request: PolicyRequest, subject: SubjectClaims | undefined, actor: RequestingWorkload): Decision {
+  function decide(
+    request: PolicyRequest,
+    subject: SubjectClaims | undefined,
+    actor: RequestingWorkload,
+    report?: ReportCheck<PolicyCheck>,
+  ): Decision {
     const { audience, scope, subjectIssuer } = request;
     const grant = grants.get(pair(actor.id, audience));
     const isOwn = audience === ownAudience;
-    if (!grant && !isOwn) return refuse('TARGET_REFUSED', `no grant from ${actor.id} to this target`);
+    const isTarget = grant !== undefined || isOwn;
+    report?.('grant', isTarget, `grants from ${actor.id} with ${audience}`);
+    if (!isTarget) return refuse('TARGET_REFUSED', `no grant from ${actor.id} to this target`);
 
     const rule = grant ? `grant from ${grant.from} to ${grant.to}` : `${feedScope} for every workload`;
     let allowed = sorted([...(grant?.scopes ?? []), ...(isOwn ? [feedScope] : [])]);
     if (subject) {
-      if (subject.may_act && subject.may_act.sub !== actor.id) return refuse('CLIENT_NOT_ALLOWED', 'may_act of the subject token');
-      if (depthOf(subject) + 1 > maxActDepth) return refuse('DELEGATION_TOO_DEEP', `at most ${maxActDepth} actors`);
+      const isNamed = !subject.may_act || subject.may_act.sub === actor.id;
+      report?.('may_act', isNamed, `${subject.may_act?.sub ?? 'nobody in particular'} with ${actor.id}`);
+      if (!isNamed) return refuse('CLIENT_NOT_ALLOWED', 'may_act of the subject token');
+      const depth = depthOf(subject) + 1;
+      report?.('actors', depth <= maxActDepth, `${depth} with at most ${maxActDepth}`);
+      if (depth > maxActDepth) return refuse('DELEGATION_TOO_DEEP', `at most ${maxActDepth} actors`);
+      report?.('delegation', Boolean(grant?.delegation), rule);
       if (!grant?.delegation) return refuse('DELEGATION_NOT_ALLOWED', rule);
-      if (subjectIssuer !== undefined && !grant.delegation.issuers?.includes(subjectIssuer)) {
-        return refuse('DELEGATION_NOT_ALLOWED', `${rule}: not for subjects of ${subjectIssuer}`);
+      if (subjectIssuer !== undefined) {
+        const isTrusted = grant.delegation.issuers?.includes(subjectIssuer) ?? false;
+        report?.('subject issuer', isTrusted, `${subjectIssuer} with ${grant.delegation.issuers?.join(', ') || 'none'}`);
+        if (!isTrusted) return refuse('DELEGATION_NOT_ALLOWED', `${rule}: not for subjects of ${subjectIssuer}`);
       }
       allowed = intersectScope(sorted(grant.scopes), sorted(grant.delegation.scopes));
     }
 
     const granted = scope.length === 0 ? allowed : intersectScope(allowed, scope);
+    report?.('scope', granted.length > 0, `${scope.join(' ') || 'everything'} with ${allowed.join(' ') || 'nothing'}`);
     if (granted.length === 0) return refuse('SCOPE_REFUSED', rule);
     return {
       allowed: true,

@@ -4,6 +4,7 @@ import type { RevocationView } from '@tokenmesh/interceptor';
 import { type FeedPublisher, signCheckpoint, signEvent, signSnapshot, type Target, type TargetKind } from '@tokenmesh/revocation';
 import { TokenError } from '@tokenmesh/token';
 import { createAppliedLog, type LogListener } from './applied-log.ts';
+import { auditEntry } from './audit.ts';
 import type { KeyRing } from './keys.ts';
 import type { Head, Store, StoredEvent, StoreTransaction } from './store.ts';
 
@@ -91,6 +92,8 @@ export interface RevocationLogOptions {
 const batchWindowMs = 2;
 /** protocol section 7: what one event holds. */
 const maxTargets = 500;
+/** Targets that the audit names; the event of the log at `n` has all. */
+const maxAuditedTargets = 20;
 /** Bytes of target values in one event when several requests share it: the signed event stays far below 512 KiB. */
 const maxValueBytes = 128 * 1024;
 /** Room for any id that a client makes up, and for `chain:` before a txn of 128 characters. */
@@ -218,11 +221,22 @@ export async function openRevocationLog(options: RevocationLogOptions): Promise<
     );
     for (const { revocation, digest } of fresh) {
       const { requestedBy, requestId, suspend, note = '' } = revocation;
+      auditRevocation(revocation, n, transaction);
       if (suspend) await transaction.suspend({ clientId: suspend, suspendedBy: requestedBy, suspendedAtMs: t, note });
       if (requestId) await transaction.addRequest({ requestedBy, requestId, digest, n, acknowledgedAtMs: t });
     }
     for (const pending of batch) if (!outcomes.has(pending)) outcomes.set(pending, { n, acknowledgedAtMs: t, repeated: false });
     return { outcomes, event, targets };
+  }
+
+  function auditRevocation({ targets, requestedBy: who, note = '', suspend }: Revocation, n: number, transaction: StoreTransaction): void {
+    const names = targets.slice(0, maxAuditedTargets).map(({ kind, value }) => (value === '' ? kind : `${kind} ${value}`));
+    const [only] = targets;
+    const what = { n: String(n), targets: names.join(', '), count: String(targets.length), note };
+    // of a single token or chain, so that whoever asks for it by name finds its end as well
+    const handle = (kind: TargetKind) => (targets.length === 1 && only?.kind === kind ? only.value : '');
+    transaction.audit(auditEntry('revocation.added', now, { who, what, jti: handle('token'), txn: handle('chain') }));
+    if (suspend) transaction.audit(auditEntry('workload.suspended', now, { who, what: { workload: suspend, note } }));
   }
 
   // one row for what several requests name: the log has one target for it, and the first who asked is on record

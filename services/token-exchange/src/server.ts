@@ -7,6 +7,9 @@ import { HealthImplementation } from 'grpc-health-check';
 import { createAdminService } from './admin-service.ts';
 import { createAdmission, unlimited } from './admission.ts';
 import { admitOperations } from './admit-operations.ts';
+import { openAuditTrail } from './audit.ts';
+import { createAuditAdmin } from './audit-admin.ts';
+import { auditOperations } from './audit-operations.ts';
 import type { Config } from './config.ts';
 import { createProblemLog, type EventLog } from './event-log.ts';
 import { createExchangeService } from './exchange-service.ts';
@@ -68,6 +71,8 @@ const limits: ServerOptions = {
 };
 
 const drainTimeoutMs = 5000;
+/** How long the audit is kept when the configuration does not say. */
+const defaultKeepMs = 90 * 86_400_000;
 
 const services = ['tokenmesh.v1.TokenExchange', 'tokenmesh.v1.RevocationFeed', 'tokenmesh.v1.Admin'] as const;
 
@@ -138,11 +143,14 @@ export async function startTokenExchange(options: TokenExchangeOptions): Promise
     log,
     now: () => performance.now(),
   });
-  const operations = admitOperations(createOperations(live, log), admission);
+  const audit = openAuditTrail({ store, keepMs: config.audit?.keepMs ?? defaultKeepMs, now, onProblem: reportProblem });
+  const auditAdmin = createAuditAdmin({ store, audit, log });
+  const operations = auditOperations(admitOperations(createOperations(live, log), admission), live, audit);
   const server = new Server({ ...limits, interceptors: guard.interceptors });
   server.addService(tokenmesh.TokenExchange.service, createExchangeService(operations, config.authority ?? new URL(issuer).host, log));
   server.addService(tokenmesh.RevocationFeed.service, feed.handlers);
-  server.addService(tokenmesh.Admin.service, createAdminService({ live, store, revocations, reports, rotation, log, now }));
+  const adminService = createAdminService({ live, store, revocations, reports, rotation, audit: auditAdmin, log, now });
+  server.addService(tokenmesh.Admin.service, adminService);
   const health = new HealthImplementation(Object.fromEntries(['', ...services].map((service) => [service, 'SERVING' as const])));
   health.addToServer(server);
 
@@ -150,9 +158,11 @@ export async function startTokenExchange(options: TokenExchangeOptions): Promise
   async function stop(): Promise<void> {
     for (const service of ['', ...services]) health.setStatus(service, 'NOT_SERVING');
     feed.close();
+    auditAdmin.close();
     await Promise.all([drain(server), facade?.close()]);
     guard.close();
     await rotation.close();
+    await audit.close();
     await revocations.close();
   }
   try {

@@ -2,7 +2,9 @@ import { genesisHash, type Target, type TargetKind } from '@tokenmesh/revocation
 import type { Algorithm } from '@tokenmesh/token';
 import { type Kysely, sql, type Transaction } from 'kysely';
 import { type AppliedTermsRecords, createAppliedTermsRecords } from './applied-terms.ts';
+import { type AuditEntry, type AuditRecords, appendAudit, type ChainHead, createAuditRecords } from './audit-records.ts';
 import { createGrantRecords, deleteExpiredGrants, type GrantRecords } from './grant-records.ts';
+import { type Commit, groupCommits } from './group-commit.ts';
 import type { Tables } from './migrations.ts';
 
 /** Where the revocation log stands: epoch E, last position n, chain hash H(n). */
@@ -97,6 +99,11 @@ export interface Handles {
 
 /** What can be done inside one transaction. All of it is durable once the transaction has resolved, and none of it before. */
 export interface StoreTransaction extends GrantRecords, AppliedTermsRecords {
+  /**
+   * Notes what this transaction does. It is written as the last thing before the commit: what cannot be audited is not done, and who waits for
+   * the chain waits for one commit.
+   */
+  audit(entry: AuditEntry): void;
   /** Marks an assertion id as used; `false` when it was used before. Kept until `exp` (seconds since epoch). */
   useAssertionId(clientId: string, jti: string, exp: number): Promise<boolean>;
 
@@ -157,7 +164,7 @@ export interface StoreTransaction extends GrantRecords, AppliedTermsRecords {
  *
  * Every method resolves after the data is durable, and rejects when it could not be made so; nothing is decided without it.
  */
-export interface Store {
+export interface Store extends AuditRecords {
   /** Whether other processes may write to the record at the same time. */
   readonly isShared: boolean;
   /** Runs `work` in one transaction; rolls back and rejects when it throws. `work` must not use the store itself. */
@@ -208,8 +215,34 @@ export async function openStore(
     .values({ id: 1, epoch, n: 0, h: genesisHash(epoch) })
     .onConflict((conflict) => conflict.column('id').doNothing())
     .execute();
+  /** Chains of this opening that no transaction is writing to: as many as ever committed at once, so that they need not wait for one another. */
+  const freeChains: ChainHead[] = [];
+
+  const commit: Commit = async (work) => {
+    const { result, head } = await db.transaction().execute(async (transaction) => {
+      const entries: AuditEntry[] = [];
+      const result = await work({ transaction, audit: (more) => void entries.push(...more) });
+      // when this fails the chain is not taken up again: whether it was written is not known
+      return { result, head: entries.length > 0 ? await appendAudit(transaction, freeChains.pop(), entries) : undefined };
+    });
+    if (head) freeChains.push(head);
+    return result;
+  };
+  // replicas write beside one another, and their database groups commits itself
+  const commitOne = options.isShared ? commit : groupCommits(commit);
+
+  function transact<T>(work: (transaction: StoreTransaction) => Promise<T>): Promise<T> {
+    return commitOne(async ({ transaction, audit }) => {
+      const entries: AuditEntry[] = [];
+      const result = await work(createTransaction(transaction, (entry) => void entries.push(entry)));
+      audit(entries); // not before: what throws is undone, and was not done
+      return result;
+    });
+  }
+
   return {
-    transaction: (work) => db.transaction().execute((transaction) => work(createTransaction(transaction))),
+    ...createAuditRecords(db),
+    transaction: transact,
     isShared: options.isShared,
     head: () => readHead(db),
     async targetsBetween(from, to) {
@@ -290,8 +323,9 @@ export async function openStore(
   };
 }
 
-function createTransaction(db: Transaction<Tables>): StoreTransaction {
+function createTransaction(db: Transaction<Tables>, audit: (entry: AuditEntry) => void): StoreTransaction {
   return {
+    audit,
     ...createGrantRecords(db),
     ...createAppliedTermsRecords(db),
     async useAssertionId(clientId, jti, exp) {

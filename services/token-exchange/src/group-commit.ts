@@ -1,0 +1,78 @@
+import { sql, type Transaction } from 'kysely';
+import type { AuditEntry } from './audit-records.ts';
+import type { Tables } from './migrations.ts';
+
+/** One transaction of the database that has not been committed yet. */
+export interface OpenTransaction {
+  readonly transaction: Transaction<Tables>;
+  /** Has these written as the last thing before the commit. */
+  audit(entries: readonly AuditEntry[]): void;
+}
+
+/** Runs `work` in a transaction; resolves once it is durable. */
+export type Commit = <T>(work: (open: OpenTransaction) => Promise<T>) => Promise<T>;
+
+/** What one commit carries at most: bounds how long the first of a group waits for the last. */
+const maxMembers = 64;
+
+interface Member {
+  /** Runs the work; returns what to do once the group is durable. */
+  run(open: OpenTransaction): Promise<void>;
+  /** The group is durable, or was undone by this error. */
+  settle(undoneBy?: { readonly error: unknown }): void;
+}
+
+/**
+ * Transactions of a database with one writer, in groups: those that wait while one is being written to the disk are run one after the other
+ * within the next, each behind a savepoint of its own, and share its commit. A single writer has them in a row anyhow; what they share is the
+ * wait for the disk, which is most of what a short transaction costs.
+ *
+ * A member that throws is undone alone. When the commit fails, all of its members are undone and reject with the error. A member sees what
+ * those before it in the group wrote; all of that becomes durable with it or not at all.
+ */
+export function groupCommits(commit: Commit): Commit {
+  const waiting: Member[] = [];
+  let isRunning = false;
+
+  async function runAll(): Promise<void> {
+    isRunning = true;
+    while (waiting.length > 0) {
+      // the database is synchronous: without a turn of the event loop nobody could join
+      await new Promise((resolve) => setImmediate(resolve));
+      const members = waiting.splice(0, maxMembers);
+      try {
+        await commit(async (open) => {
+          for (const member of members) await member.run(open);
+        });
+        for (const member of members) member.settle();
+      } catch (error) {
+        for (const member of members) member.settle({ error });
+      }
+    }
+    isRunning = false;
+  }
+
+  return (work) =>
+    new Promise((resolve, reject) => {
+      let outcome: { readonly value: Awaited<ReturnType<typeof work>> } | { readonly error: unknown } | undefined;
+      waiting.push({
+        async run(open) {
+          const { transaction } = open;
+          await sql`savepoint member`.execute(transaction);
+          try {
+            outcome = { value: await work(open) };
+          } catch (error) {
+            outcome = { error };
+            await sql`rollback to member`.execute(transaction);
+          }
+          await sql`release member`.execute(transaction);
+        },
+        settle(undoneBy) {
+          if (outcome === undefined || 'error' in outcome) reject(outcome?.error ?? undoneBy?.error);
+          else if (undoneBy) reject(undoneBy.error);
+          else resolve(outcome.value);
+        },
+      });
+      if (!isRunning) void runAll();
+    });
+}
