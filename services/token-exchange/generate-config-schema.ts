@@ -1,7 +1,7 @@
 // Writes docs/reference/tokenmesh.schema.json, or with --check fails when it is not what the configuration's schema says.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { createConfigJsonSchema } from './src/config-json-schema.ts';
+import { createConfigJsonSchema } from './src/config/config-json-schema.ts';
 
 const target = fileURLToPath(new URL('../../docs/reference/tokenmesh.schema.json', import.meta.url));
 const content = `${JSON.stringify(createConfigJsonSchema(), null, 2)}\n`;

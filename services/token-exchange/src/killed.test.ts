@@ -11,8 +11,8 @@ import { tokenmesh } from '@tokenmesh/proto';
 import { genesisHash, openEvent, type Target } from '@tokenmesh/revocation';
 import { exportJwk, importJwks } from '@tokenmesh/token';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createTestCertificate } from './test-certificate.ts';
-import { hasPostgres, startTestPostgres, type TestPostgres } from './test-postgres.ts';
+import { createTestCertificate } from './clients/test-certificate.ts';
+import { hasPostgres, startTestPostgres, type TestPostgres } from './record/test-postgres.ts';
 import { authenticate, issuerUrl, keyOf, mesh, operator, own, temporaryDirectory } from './testing.ts';
 
 const main = fileURLToPath(new URL('./main.ts', import.meta.url));

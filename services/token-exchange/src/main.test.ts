@@ -9,7 +9,7 @@ import { unary } from '@tokenmesh/interceptor';
 import { tokenmesh } from '@tokenmesh/proto';
 import { exportJwk, exportSigningKey } from '@tokenmesh/token';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createTestCertificate } from './test-certificate.ts';
+import { createTestCertificate } from './clients/test-certificate.ts';
 import { authenticate, gateway, keyOf, orders, temporaryDirectory } from './testing.ts';
 
 const main = fileURLToPath(new URL('./main.ts', import.meta.url));

@@ -6,12 +6,12 @@ import { type ExchangeTokenRequest, tokenmesh } from '@tokenmesh/proto';
 import { genesisHash, openEvent } from '@tokenmesh/revocation';
 import { exportJwk, importJwks } from '@tokenmesh/token';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { loadConfig } from './config.ts';
-import { openPostgresStore } from './postgres.ts';
+import { createTestCertificate } from './clients/test-certificate.ts';
+import { loadConfig } from './config/config.ts';
+import { openPostgresStore } from './record/postgres.ts';
+import type { Store } from './record/store.ts';
+import { hasPostgres, startTestPostgres, type TestPostgres } from './record/test-postgres.ts';
 import { startTokenExchange } from './server.ts';
-import type { Store } from './store.ts';
-import { createTestCertificate } from './test-certificate.ts';
-import { hasPostgres, startTestPostgres, type TestPostgres } from './test-postgres.ts';
 import {
   authenticate,
   createTestLog,

@@ -9,8 +9,8 @@ import { createMesh, privateKeyJwt, unary } from '@tokenmesh/interceptor';
 import { tokenmesh } from '@tokenmesh/proto';
 import { exportJwk } from '@tokenmesh/token';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createTestCertificate } from './test-certificate.ts';
-import { hasPostgres, startTestPostgres, type TestPostgres } from './test-postgres.ts';
+import { createTestCertificate } from './clients/test-certificate.ts';
+import { hasPostgres, startTestPostgres, type TestPostgres } from './record/test-postgres.ts';
 import { authenticate, gateway, keyOf, mesh, orders, temporaryDirectory } from './testing.ts';
 
 const main = fileURLToPath(new URL('./main.ts', import.meta.url));

@@ -4,11 +4,11 @@ import { type Client, credentials, Metadata, type ServiceError, status } from '@
 import { refusalOf, unary } from '@tokenmesh/interceptor';
 import { tokenmesh } from '@tokenmesh/proto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Config } from './config.ts';
+import { createTestCertificate } from './clients/test-certificate.ts';
+import type { Config } from './config/config.ts';
+import { openSqliteStore } from './record/sqlite.ts';
+import type { Store } from './record/store.ts';
 import { startTokenExchange, type TokenExchangeServer } from './server.ts';
-import { openSqliteStore } from './sqlite.ts';
-import type { Store } from './store.ts';
-import { createTestCertificate } from './test-certificate.ts';
 import {
   authenticate,
   createTestLog,

@@ -8,10 +8,10 @@ import { grpcRecord } from '@tokenmesh/revocation/grpc';
 import { createLocalKeySet, importJwks, type Reason, verifyServiceToken } from '@tokenmesh/token';
 import { service as healthService } from 'grpc-health-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createTestCertificate } from './clients/test-certificate.ts';
+import { openSqliteStore } from './record/sqlite.ts';
+import type { Store } from './record/store.ts';
 import { startTokenExchange, type TokenExchangeServer } from './server.ts';
-import { openSqliteStore } from './sqlite.ts';
-import type { Store } from './store.ts';
-import { createTestCertificate } from './test-certificate.ts';
 import {
   authenticate,
   createTestLog,

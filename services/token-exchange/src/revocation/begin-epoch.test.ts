@@ -1,0 +1,76 @@
+import { createRevocationSet, genesisHash, openEvent } from '@tokenmesh/revocation';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { exchangeToken } from '../grants/exchange-token.ts';
+import {
+  authenticate,
+  createTestIssuer,
+  exchangeRequest,
+  gateway,
+  issuerUrl,
+  mesh,
+  operator,
+  orders,
+  type TestIssuer,
+} from '../testing.ts';
+import { beginEpoch } from './begin-epoch.ts';
+import { openRevocationLog } from './revocation-log.ts';
+
+let issuer: TestIssuer;
+beforeEach(async () => {
+  issuer = await createTestIssuer();
+});
+afterEach(() => issuer.close());
+
+const begin = () => {
+  const { store, keys, now, newId } = issuer;
+  return beginEpoch({ store, keys, issuer: issuerUrl, mesh, ceilingSeconds: 900, now, newId });
+};
+const rnOf = async () => {
+  const request = exchangeRequest({ ...authenticate(gateway, issuer.now), grant_type: 'client_credentials', audience: orders });
+  const { response } = await exchangeToken(request, issuer);
+  const [, payload = ''] = response.access_token.split('.');
+  return (JSON.parse(Buffer.from(payload, 'base64url').toString()) as { rn: number }).rn;
+};
+const tokenWith = (rn: number) => ({ kid: 'k', claims: { sub: 's', aud: 'a', iat: 0, rn } });
+
+it('revokes whatever was issued before, also under positions that the backup does not know, and nothing that is issued after', async () => {
+  const targets = [{ kind: 'subject', value: 's' }] as const;
+  await issuer.revocations.append({ targets, requestedBy: operator });
+  const before = await issuer.store.head();
+  const head = await begin();
+  expect(await issuer.store.head()).toEqual(head);
+  expect(head.epoch).not.toBe(before.epoch);
+
+  const events = await issuer.store.events(1, 10);
+  const [only] = events.map(({ compact }) => openEvent(compact, issuer.keys.feed.verification, { issuer: issuerUrl, mesh }));
+  expect(events).toHaveLength(1); // those of the former epoch would be served as if they were of this one
+  expect(only?.event).toMatchObject({ epoch: head.epoch, n: head.n, prev: genesisHash(head.epoch), targets: [{ kind: 'all', value: '' }] });
+  const set = createRevocationSet();
+  if (only) set.apply(only.event);
+  expect(set.find(tokenWith(before.n + 1_000_000))).toMatchObject({ kind: 'all' });
+  const rn = await rnOf();
+  expect(rn).toBe(head.n);
+  expect(set.find(tokenWith(rn))).toBeUndefined();
+});
+
+it('keeps what was revoked in the former epoch', async () => {
+  const exp = Math.floor(issuer.now() / 1000) + 300;
+  await issuer.revocations.append({ targets: [{ kind: 'token', value: 'j', exp }], requestedBy: operator });
+  await begin();
+  expect((await issuer.store.listTargets(0, Number.MAX_SAFE_INTEGER, 10)).map(({ kind }) => kind).sort()).toEqual(['all', 'token']);
+});
+
+it('is a log that goes on from there, and stops the process that still writes the former one', async () => {
+  const head = await begin();
+  await expect(issuer.revocations.append({ targets: [{ kind: 'subject', value: 's' }], requestedBy: operator })).rejects.toThrow(
+    'another epoch',
+  );
+  await expect(issuer.revocations.checkpoint()).rejects.toThrow('another epoch');
+  const { store, keys, now, newId } = issuer;
+  const log = await openRevocationLog({
+    ...{ store, keys, now, newId, mesh, staleAfterMs: 5000, ceilingSeconds: 900, onProblem: () => {} },
+    issuer: issuerUrl,
+  });
+  expect((await log.append({ targets: [{ kind: 'subject', value: 's' }], requestedBy: operator })).n).toBe(head.n + 1);
+  await log.close();
+});

@@ -1,0 +1,56 @@
+import { genesisHash, signEvent } from '@tokenmesh/revocation';
+import type { KeyRing } from '../keys/keys.ts';
+import type { Head, Store } from '../record/store.ts';
+
+export interface BeginEpochOptions {
+  readonly store: Store;
+  readonly keys: Pick<KeyRing, 'feedKey'>;
+  readonly issuer: string;
+  /** The trust domain. */
+  readonly mesh: string;
+  /** The longest life of a token in seconds. */
+  readonly ceilingSeconds: number;
+  readonly now: () => number;
+  readonly newId: () => string;
+}
+
+/**
+ * How far a new epoch begins above the position of the record: above every position that the lost part of the log can have reached (at 500
+ * revocations a second, 99 days), so that every `rn` that was ever stamped lies below. Two million restores fit into a number.
+ */
+const epochDistance = 2 ** 32;
+/** Verifiers may tolerate this difference of clocks at most (seconds), and so accept a token this long after its `exp`. */
+const clockToleranceSeconds = 60;
+
+/**
+ * Begins a new epoch of the revocation log in a record that was restored from a backup. Its first event is an `all` watermark: revocations
+ * since the backup are lost, so everything that was issued until now is revoked with them. What is issued afterwards works at once.
+ *
+ * No token-exchange may be running on the record; one that is (a replica on PostgreSQL) stops revoking and has to be started again. Does NOT
+ * bring back anything else that the backup lacks: workloads suspended since then are to be suspended again.
+ *
+ * @returns Where the new log stands.
+ */
+export async function beginEpoch({ store, keys, issuer, mesh, ceilingSeconds, now, newId }: BeginEpochOptions): Promise<Head> {
+  return await store.transaction(async (transaction) => {
+    const before = await transaction.holdHead();
+    const epoch = newId();
+    const prev = genesisHash(epoch);
+    await transaction.replaceLog({ epoch, n: before.n + epochDistance, h: prev });
+    const t = now();
+    const iat = Math.floor(t / 1000);
+    const n = before.n + epochDistance + 1;
+    const target = {
+      kind: 'all',
+      value: '',
+      exp: iat + (await transaction.longestLife(ceilingSeconds)) + 1 + clockToleranceSeconds,
+    } as const;
+    const feedKey = await keys.feedKey(transaction);
+    const { compact, hash } = signEvent({ iss: issuer, aud: mesh, iat, jti: newId(), epoch, n, t, prev, targets: [target] }, feedKey);
+    // unsent: if there is a courier, the service hands it over when it starts
+    await transaction.appendEvent({ n, compact, hash, t, sent: false }, [
+      { ...target, n, t, revokedBy: 'begin-epoch', note: 'the record was restored from a backup' },
+    ]);
+    return { epoch, n, h: hash };
+  });
+}
