@@ -5,7 +5,7 @@ import type { RevocationFeedHandlers, SyncRequest, SyncResponse } from '@tokenme
 import { TokenError } from '@tokenmesh/token';
 import type { EventLog } from '../event-log.ts';
 import type { KeyRing } from '../keys/keys.ts';
-import type { StoredEvent } from '../record/store.ts';
+import type { StoredEvent } from '../record/revocation-records.ts';
 import type { RevocationLog } from '../revocation/revocation-log.ts';
 import type { VerifierReports } from '../revocation/verifier-reports.ts';
 import { answerUnary, logError } from './answer-unary.ts';

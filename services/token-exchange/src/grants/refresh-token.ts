@@ -3,7 +3,8 @@ import { type Actor, actorChain, hasScope, parseScope, type ServiceTokenClaims, 
 import type { Workload } from '../config/config.ts';
 import { createKeyEncryption } from '../keys/key-encryption.ts';
 import { retryWindowMs, type StoredFamily, type StoredRefreshToken } from '../record/grant-records.ts';
-import type { Handles, StoreTransaction } from '../record/store.ts';
+import type { Handles } from '../record/revocation-records.ts';
+import type { StoreTransaction } from '../record/store.ts';
 import type { Acknowledgement } from '../revocation/revocation-log.ts';
 import type { IssuedToken } from './exchange-token.ts';
 import { handlesOf, type Issuer } from './issuer.ts';

@@ -1,7 +1,8 @@
 import type { BindingEvidence, ExchangeTokenRequest } from '@tokenmesh/proto';
 import { type Actor, actorChain, type ServiceTokenClaims, TokenError, type VerifiedToken } from '@tokenmesh/token';
 import type { Workload } from '../config/config.ts';
-import type { Handles, StoreTransaction } from '../record/store.ts';
+import type { Handles } from '../record/revocation-records.ts';
+import type { StoreTransaction } from '../record/store.ts';
 import { handlesOf, type Issuer } from './issuer.ts';
 import { readOwnToken } from './own-token.ts';
 import type { SubjectIssuers } from './subject-issuer.ts';

@@ -1,6 +1,6 @@
 import type { Algorithm } from '@tokenmesh/token';
 import { describe, expect, it } from 'vitest';
-import type { KeyState } from '../record/store.ts';
+import type { KeyState } from '../record/key-records.ts';
 import { type KeyChange, type KeyFacts, type KeyLifeSettings, type KeyRecord, planKeyChanges, planWithdrawal } from './key-life.ts';
 
 const minute = 60_000;

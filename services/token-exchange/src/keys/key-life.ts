@@ -1,5 +1,5 @@
 import type { Algorithm } from '@tokenmesh/token';
-import type { KeyPurpose, KeyState, StoredKey } from '../record/store.ts';
+import type { KeyPurpose, KeyState, StoredKey } from '../record/key-records.ts';
 
 /** How long keys live, in milliseconds. */
 export interface KeyLifeSettings {

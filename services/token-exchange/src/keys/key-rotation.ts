@@ -1,5 +1,6 @@
 import type { EventLog } from '../event-log.ts';
-import type { KeyReadiness, Store } from '../record/store.ts';
+import type { KeyReadiness } from '../record/key-records.ts';
+import type { Store } from '../record/store.ts';
 import type { VerifierReports } from '../revocation/verifier-reports.ts';
 import { type KeyChange, type KeyFacts, type KeyLifeSettings, planKeyChanges } from './key-life.ts';
 import type { KeyRing } from './keys.ts';

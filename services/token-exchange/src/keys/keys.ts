@@ -12,7 +12,8 @@ import {
   type VerificationKey,
 } from '@tokenmesh/token';
 import { auditEntry } from '../audit/audit.ts';
-import type { KeyPurpose, KeyState, Store, StoredKey, StoreTransaction } from '../record/store.ts';
+import type { KeyPurpose, KeyState, StoredKey } from '../record/key-records.ts';
+import type { Store, StoreTransaction } from '../record/store.ts';
 import { type KeyEncryption, KeyEncryptionError } from './key-encryption.ts';
 import { algorithmFor, type KeyChange, planWithdrawal } from './key-life.ts';
 

@@ -1,7 +1,7 @@
 import { type Kysely, sql } from 'kysely';
 import type { Migration } from 'kysely/migration';
 import type { Tables } from './migrations.ts';
-import type { Handles } from './store.ts';
+import type { Handles } from './revocation-records.ts';
 
 /** What a refresh family was granted for; tokens are issued for it until `exp`. */
 export interface StoredFamily {

@@ -5,7 +5,7 @@ import { type Migration, Migrator } from 'kysely/migration';
 import { type AppliedTermsTables, appliedTermsMigration } from './applied-terms.ts';
 import { type AuditTables, auditMigration } from './audit-records.ts';
 import { type GrantTables, grantsMigration } from './grant-records.ts';
-import type { KeyPurpose, KeyState } from './store.ts';
+import type { KeyPurpose, KeyState } from './key-records.ts';
 
 /**
  * The schema as it stands after the last migration.

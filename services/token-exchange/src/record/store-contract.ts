@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { KeyState, Store, StoredEvent, StoredTarget } from './store.ts';
+import type { KeyState } from './key-records.ts';
+import type { StoredEvent, StoredTarget } from './revocation-records.ts';
+import type { Store } from './store.ts';
 
 /**
  * What every adapter of the record must hold.

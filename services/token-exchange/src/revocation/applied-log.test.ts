@@ -1,6 +1,6 @@
 import type { Target } from '@tokenmesh/revocation';
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { StoredEvent, StoredTarget } from '../record/store.ts';
+import type { StoredEvent, StoredTarget } from '../record/revocation-records.ts';
 import { type AppliedLog, createAppliedLog } from './applied-log.ts';
 
 const event = (n: number): StoredEvent => ({ n, compact: `c${n}`, hash: `h${n}`, t: n });

@@ -1,6 +1,7 @@
 import type { RevocationView } from '@tokenmesh/interceptor';
 import { createRevocationSet, type Target } from '@tokenmesh/revocation';
-import type { Head, Store, StoredEvent, StoredTarget } from '../record/store.ts';
+import type { Head, StoredEvent, StoredTarget } from '../record/revocation-records.ts';
+import type { Store } from '../record/store.ts';
 
 /** What listens to the log as it grows, the gRPC path of the feed. Must not throw. */
 export interface LogListener {

@@ -1,6 +1,7 @@
 import { genesisHash, signEvent } from '@tokenmesh/revocation';
 import type { KeyRing } from '../keys/keys.ts';
-import type { Head, Store } from '../record/store.ts';
+import type { Head } from '../record/revocation-records.ts';
+import type { Store } from '../record/store.ts';
 
 export interface BeginEpochOptions {
   readonly store: Store;

@@ -5,7 +5,8 @@ import { type FeedPublisher, signCheckpoint, signEvent, signSnapshot, type Targe
 import { TokenError } from '@tokenmesh/token';
 import { auditEntry } from '../audit/audit.ts';
 import type { KeyRing } from '../keys/keys.ts';
-import type { Head, Store, StoredEvent, StoreTransaction } from '../record/store.ts';
+import type { Head, StoredEvent } from '../record/revocation-records.ts';
+import type { Store, StoreTransaction } from '../record/store.ts';
 import { createAppliedLog, type LogListener } from './applied-log.ts';
 
 /** What is to be taken back. `exp` (seconds since epoch) is known for a single token only; otherwise the longest possible life counts. */

@@ -1,0 +1,311 @@
+import { genesisHash, type Target, type TargetKind } from '@tokenmesh/revocation';
+import { type Kysely, sql, type Transaction } from 'kysely';
+import type { Tables } from './migrations.ts';
+
+/** Where the revocation log stands: epoch E, last position n, chain hash H(n). */
+export interface Head {
+  readonly epoch: string;
+  readonly n: number;
+  readonly h: string;
+}
+
+/** One event of the log as it is kept. */
+export interface StoredEvent {
+  readonly n: number;
+  readonly compact: string;
+  readonly hash: string;
+  /** Milliseconds since epoch. */
+  readonly t: number;
+}
+
+/** A target of an event, with what operators want to know of it. */
+export interface StoredTarget extends Target {
+  readonly n: number;
+  /** Milliseconds since epoch. */
+  readonly t: number;
+  readonly revokedBy: string;
+  readonly note: string;
+}
+
+/** An answered request to revoke; the pair of identity and id names it, so that nobody can use up another's ids. */
+export interface StoredRequest {
+  readonly requestedBy: string;
+  readonly requestId: string;
+  /** SHA-256 of what was asked for: the same id with another content is a mistake, not a repetition. */
+  readonly digest: string;
+  readonly n: number;
+  /** Milliseconds since epoch. */
+  readonly acknowledgedAtMs: number;
+}
+
+export interface Suspension {
+  readonly clientId: string;
+  readonly suspendedBy: string;
+  readonly suspendedAtMs: number;
+  readonly note: string;
+}
+
+/** What a token would be covered by: a revocation of any of these. */
+export interface Handles {
+  readonly jti: string;
+  readonly kid: string;
+  /** Every other kind: covers the token when it stands above `rn`. */
+  readonly watermarks: readonly { readonly kind: TargetKind; readonly value: string }[];
+  readonly rn: number;
+}
+
+/** The part of a store's transaction that keeps the revocation log and what is in force by it. */
+export interface RevocationRecords {
+  /**
+   * Position of the log, to be stamped as `rn`. Read it BEFORE `isRevoked` and `suspendedAmong`.
+   *
+   * Transactions are READ COMMITTED (and one at a time in SQLite), so that each statement sees everything that was committed before it began.
+   * Take a revocation that commits at position n while a token is being issued. Visible to this read: then it is visible to the look-ups,
+   * which begin later, and `rn >= n` is right, for the token was judged with it. Not visible to this read: then `rn < n`, and the revocation
+   * covers the token that is issued, whether the look-ups saw it or not. In the other order it could be missed by the look-ups and hidden
+   * by `rn`. No lock is needed: issuing never waits for revoking.
+   */
+  head(): Promise<Head>;
+  /** Position of the log, held until the transaction ends: whoever else wants to append, in any process, waits. Before `appendEvent`. */
+  holdHead(): Promise<Head>;
+  isRevoked(handles: Handles): Promise<boolean>;
+  /** Those of the given identities that are suspended. */
+  suspendedAmong(clientIds: readonly string[]): Promise<readonly string[]>;
+
+  /** Ends the log and begins another one: forgets its events and moves the head. Targets stay. After `holdHead`. */
+  replaceLog(head: Head): Promise<void>;
+  /** Appends an event whose `n` is one above the head's, and moves the head. */
+  appendEvent(event: StoredEvent & { readonly sent: boolean }, targets: readonly StoredTarget[]): Promise<void>;
+  addRequest(request: StoredRequest): Promise<void>;
+  findRequest(requestedBy: string, requestId: string): Promise<StoredRequest | undefined>;
+  suspend(suspension: Suspension): Promise<void>;
+  resume(clientId: string): Promise<void>;
+
+  /** Targets in force at `nowSeconds`, oldest first. */
+  targetsInForce(nowSeconds: number): Promise<readonly StoredTarget[]>;
+
+  /** Time of the oldest event that is kept, milliseconds since epoch; `undefined` when none is. */
+  oldestEventMs(): Promise<number | undefined>;
+  /** Removes the events up to position `n`: whoever needs them takes a snapshot instead. */
+  forgetEvents(n: number): Promise<void>;
+
+  /** The longest life in seconds that was ever configured, this one included: a revocation has to outlive tokens that an older configuration issued. */
+  longestLife(seconds: number): Promise<number>;
+}
+
+/** The revocation log outside of a transaction. */
+export interface RevocationReads {
+  head(): Promise<Head>;
+  /** Contiguous events from position `from` on, at most `limit`. */
+  events(from: number, limit: number): Promise<readonly StoredEvent[]>;
+  /** What the events from position `from` to `to`, both included, target; oldest first, without targets that expired and were forgotten. */
+  targetsBetween(from: number, to: number): Promise<readonly StoredTarget[]>;
+  /** Events that the courier has not taken yet, oldest first. */
+  unsentEvents(limit: number): Promise<readonly StoredEvent[]>;
+  markSent(n: number): Promise<void>;
+  isSent(n: number): Promise<boolean>;
+  /** Targets in force at `nowSeconds` with positions below `before`, newest first; `limit` rows. */
+  listTargets(nowSeconds: number, before: number, limit: number): Promise<readonly StoredTarget[]>;
+  suspensions(): Promise<readonly Suspension[]>;
+}
+
+/**
+ * Requests and events are kept this long, in milliseconds. No client repeats a request after a day; a verifier that was away for as long starts
+ * from a snapshot, which holds what is still in force.
+ */
+const memoryMs = 24 * 60 * 60 * 1000;
+
+/** Begins an epoch of the log in a record that has none. */
+export async function beginLog(db: Kysely<Tables>, epoch: string): Promise<void> {
+  await db
+    .insertInto('revocation_head')
+    .values({ id: 1, epoch, n: 0, h: genesisHash(epoch) })
+    .onConflict((conflict) => conflict.column('id').doNothing())
+    .execute();
+}
+
+export function createRevocationReads(db: Kysely<Tables>): RevocationReads {
+  return {
+    head: () => readHead(db),
+    async targetsBetween(from, to) {
+      const rows = await db.selectFrom('revocation_targets').selectAll().where('n', '>=', from).where('n', '<=', to).orderBy('n').execute();
+      return rows.map(fromTargetRow);
+    },
+    async events(from, limit) {
+      return await db
+        .selectFrom('revocation_events')
+        .select(['n', 'compact', 'hash', 't'])
+        .where('n', '>=', from)
+        .orderBy('n')
+        .limit(limit)
+        .execute();
+    },
+    async unsentEvents(limit) {
+      return await db
+        .selectFrom('revocation_events')
+        .select(['n', 'compact', 'hash', 't'])
+        .where('sent', '=', 0)
+        .orderBy('n')
+        .limit(limit)
+        .execute();
+    },
+    async markSent(n) {
+      await db.updateTable('revocation_events').set({ sent: 1 }).where('n', '=', n).execute();
+    },
+    async isSent(n) {
+      const row = await db.selectFrom('revocation_events').select('sent').where('n', '=', n).executeTakeFirst();
+      return row?.sent === 1;
+    },
+    async listTargets(nowSeconds, before, limit) {
+      const rows = await db
+        .selectFrom('revocation_targets')
+        .selectAll()
+        .where('exp', '>', nowSeconds)
+        .where('n', '<', before)
+        .orderBy('n', 'desc')
+        .orderBy('kind')
+        .orderBy('value')
+        .limit(limit)
+        .execute();
+      return rows.map(fromTargetRow);
+    },
+    async suspensions() {
+      const rows = await db.selectFrom('suspended_workloads').selectAll().orderBy('client_id').execute();
+      return rows.map((row) => ({
+        clientId: row.client_id,
+        suspendedBy: row.suspended_by,
+        suspendedAtMs: row.suspended_at,
+        note: row.note,
+      }));
+    },
+  };
+}
+
+export function createRevocationRecords(db: Transaction<Tables>): RevocationRecords {
+  return {
+    head: () => readHead(db),
+    holdHead: () => holdHead(db),
+    async isRevoked({ jti, kid, watermarks, rn }) {
+      const row = await db
+        .selectFrom('revocation_targets')
+        .select('n')
+        .where(({ eb, or, and }) =>
+          or([
+            and([eb('kind', '=', 'token'), eb('value', '=', jti)]),
+            and([eb('kind', '=', 'key'), eb('value', '=', kid)]),
+            ...watermarks.map(({ kind, value }) => and([eb('kind', '=', kind), eb('value', '=', value), eb('n', '>', rn)])),
+          ]),
+        )
+        .limit(1)
+        .executeTakeFirst();
+      return row !== undefined;
+    },
+    async suspendedAmong(clientIds) {
+      const rows = await db.selectFrom('suspended_workloads').select('client_id').where('client_id', 'in', clientIds).execute();
+      return rows.map((row) => row.client_id);
+    },
+    async replaceLog({ epoch, n, h }) {
+      await db.deleteFrom('revocation_events').execute();
+      await db.updateTable('revocation_head').set({ epoch, n, h }).execute();
+    },
+    async appendEvent({ n, compact, hash, t, sent }, targets) {
+      // who did not hold the head fails here instead of forking the chain
+      const moved = await db
+        .updateTable('revocation_head')
+        .set({ n, h: hash })
+        .where('n', '=', n - 1)
+        .executeTakeFirst();
+      if (moved.numUpdatedRows !== 1n) throw new Error(`position ${n} of the revocation log does not follow its head`);
+      await db
+        .insertInto('revocation_events')
+        .values({ n, compact, hash, t, sent: sent ? 1 : 0 })
+        .execute();
+      await db
+        .insertInto('revocation_targets')
+        .values(targets.map(({ kind, value, exp, revokedBy, note }) => ({ kind, value, exp, n, t, revoked_by: revokedBy, note })))
+        .execute();
+    },
+    async addRequest({ requestedBy, requestId, digest, n, acknowledgedAtMs }) {
+      await db
+        .insertInto('revocation_requests')
+        .values({ requested_by: requestedBy, request_id: requestId, digest, n, acknowledged_at: acknowledgedAtMs })
+        .execute();
+    },
+    async findRequest(requestedBy, requestId) {
+      const row = await db
+        .selectFrom('revocation_requests')
+        .selectAll()
+        .where('requested_by', '=', requestedBy)
+        .where('request_id', '=', requestId)
+        .executeTakeFirst();
+      return row && { requestedBy, requestId, digest: row.digest, n: row.n, acknowledgedAtMs: row.acknowledged_at };
+    },
+    async suspend({ clientId, suspendedBy, suspendedAtMs, note }) {
+      await db
+        .insertInto('suspended_workloads')
+        .values({ client_id: clientId, suspended_by: suspendedBy, suspended_at: suspendedAtMs, note })
+        .onConflict((conflict) => conflict.column('client_id').doNothing())
+        .execute();
+    },
+    async resume(clientId) {
+      await db.deleteFrom('suspended_workloads').where('client_id', '=', clientId).execute();
+    },
+    async targetsInForce(nowSeconds) {
+      const rows = await db.selectFrom('revocation_targets').selectAll().where('exp', '>', nowSeconds).orderBy('n').execute();
+      return rows.map(fromTargetRow);
+    },
+    async oldestEventMs() {
+      const row = await db.selectFrom('revocation_events').select('t').orderBy('t').limit(1).executeTakeFirst();
+      return row?.t;
+    },
+    async forgetEvents(n) {
+      await db.deleteFrom('revocation_events').where('n', '<=', n).execute();
+    },
+    async longestLife(seconds) {
+      const key = 'longest_life_seconds';
+      const read = async () => Number((await db.selectFrom('meta').select('value').where('key', '=', key).executeTakeFirst())?.value ?? 0);
+      const known = await read();
+      if (known >= seconds) return known;
+      // a longer one waits for revocations under way: they counted on the shorter one, and cover no token that is issued from here on
+      await holdHead(db);
+      const longest = Math.max(seconds, await read());
+      await db
+        .insertInto('meta')
+        .values({ key, value: String(longest) })
+        .onConflict((conflict) => conflict.column('key').doUpdateSet({ value: sql`excluded.value` }))
+        .execute();
+      return longest;
+    },
+  };
+}
+
+/** Forgets targets that cover no living token, and requests and sent events of the day before. */
+export async function deleteExpiredRevocations(db: Kysely<Tables>, nowSeconds: number): Promise<void> {
+  await db.deleteFrom('revocation_targets').where('exp', '<=', nowSeconds).execute();
+  await db
+    .deleteFrom('revocation_requests')
+    .where('acknowledged_at', '<', nowSeconds * 1000 - memoryMs)
+    .execute();
+  await db
+    .deleteFrom('revocation_events')
+    .where('sent', '=', 1)
+    .where('t', '<', nowSeconds * 1000 - memoryMs)
+    .execute();
+}
+
+async function readHead(db: Kysely<Tables>): Promise<Head> {
+  return await db.selectFrom('revocation_head').select(['epoch', 'n', 'h']).executeTakeFirstOrThrow();
+}
+
+// writing the row as it is takes its lock in every engine; SQLite has no SELECT … FOR UPDATE
+async function holdHead(db: Transaction<Tables>): Promise<Head> {
+  return await db
+    .updateTable('revocation_head')
+    .set(({ ref }) => ({ id: ref('id') }))
+    .returning(['epoch', 'n', 'h'])
+    .executeTakeFirstOrThrow();
+}
+
+function fromTargetRow(row: Tables['revocation_targets']): StoredTarget {
+  return { kind: row.kind, value: row.value, exp: row.exp, n: row.n, t: row.t, revokedBy: row.revoked_by, note: row.note };
+}
