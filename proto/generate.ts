@@ -1,4 +1,4 @@
-// Writes the generated types of proto/gen, or with --check fails when they are not what the .proto files say.
+// Writes the generated types of proto/src/gen, or with --check fails when they are not what the .proto files say.
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -12,6 +12,7 @@ function generate(outDir: string): void {
     `--enums=${loadOptions.enums.name}`,
     ...(loadOptions.defaults ? ['--defaults'] : []),
     ...(loadOptions.oneofs ? ['--oneofs'] : []),
+    '--includeComments',
     '--grpcLib=@grpc/grpc-js',
     '--importFileExtension=.ts',
     `--includeDirs=${protoRoot}`,
@@ -50,17 +51,17 @@ function differences(expected: string, actual: string): string[] {
   return [...files].filter((file) => read(expected, file) !== read(actual, file));
 }
 
-const target = join(protoRoot, 'gen');
+const target = join(protoRoot, 'src/gen');
 if (process.argv.includes('--check')) {
   const fresh = mkdtempSync(join(tmpdir(), 'tokenmesh-gen-'));
   generate(fresh);
   const stale = differences(fresh, target);
   rmSync(fresh, { recursive: true });
   if (stale.length > 0) {
-    console.error(`proto/gen is not what the .proto files say; run \`pnpm gen\` and commit the result:\n  ${stale.join('\n  ')}`);
+    console.error(`proto/src/gen is not what the .proto files say; run \`pnpm gen\` and commit the result:\n  ${stale.join('\n  ')}`);
     process.exit(1);
   }
-  console.log('proto/gen is current');
+  console.log('proto/src/gen is current');
 } else {
   rmSync(target, { recursive: true, force: true });
   generate(target);

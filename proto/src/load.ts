@@ -2,7 +2,13 @@ import { loadPackageDefinition } from '@grpc/grpc-js';
 import { loadSync, type PackageDefinition } from '@grpc/proto-loader';
 import { loadOptions, protoRoot } from './options.ts';
 
-/** Loads `.proto` files, named relative to the proto room, with the options that the generated types were made for. */
+/**
+ * Loads `.proto` files with the options that the generated types were made for (`loadOptions`).
+ *
+ * @param files Relative to `protoRoot`, or absolute; what they import is found in `protoRoot`. Who has more directories to import from calls
+ *   proto-loader's `loadSync` with `{ ...loadOptions, includeDirs: [..., protoRoot] }`.
+ * @throws {Error} A file cannot be read or parsed.
+ */
 export function loadProto(...files: readonly string[]): PackageDefinition {
   return loadSync([...files], { ...loadOptions, includeDirs: [protoRoot] });
 }

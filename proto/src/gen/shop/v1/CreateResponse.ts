@@ -1,0 +1,19 @@
+// Original file: shop/v1/orders.proto
+
+import type { Order as _shop_v1_Order, Order__Output as _shop_v1_Order__Output } from '../../shop/v1/Order.ts';
+
+export interface CreateResponse {
+  'order'?: (_shop_v1_Order | null);
+  /**
+   * As payments saw it.
+   */
+  'chain'?: (string)[];
+}
+
+export interface CreateResponse__Output {
+  'order': (_shop_v1_Order__Output | null);
+  /**
+   * As payments saw it.
+   */
+  'chain': (string)[];
+}
