@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { findNatsServer } from '@tokenmesh/shop/demo';
 import { findPostgres } from './find-postgres.ts';
 
@@ -5,8 +6,8 @@ import { findPostgres } from './find-postgres.ts';
  * Runs once before all tests: finds the programs that they run against, installs what is missing where that is possible, and says in one
  * line each what is skipped and what to install. With `TOKENMESH_SKIP_IS_FAILURE=1` nothing may be missing.
  *
- * Tests find a nats-server in `TOKENMESH_NATS_SERVER` and the directory of PostgreSQL's programs in `TOKENMESH_POSTGRES_BIN`; without them those
- * that need one are skipped.
+ * Tests find a nats-server in `TOKENMESH_NATS_SERVER`, the directory of PostgreSQL's programs in `TOKENMESH_POSTGRES_BIN` and Linux's prlimit in
+ * `TOKENMESH_PRLIMIT`; without them those that need one are skipped.
  */
 export default async function realComponents(): Promise<void> {
   const report = (what: string) => console.log(what);
@@ -17,6 +18,11 @@ export default async function realComponents(): Promise<void> {
   const postgres = await findPostgres(report);
   if (postgres.bin !== undefined) provide('TOKENMESH_POSTGRES_BIN', postgres.bin, `PostgreSQL ${postgres.version}`);
   else skip('TOKENMESH_POSTGRES_BIN', `tests that need PostgreSQL are skipped: ${postgres.reason}; install postgresql`);
+
+  const prlimit = process.env.TOKENMESH_PRLIMIT || 'prlimit';
+  const { stdout } = spawnSync(prlimit, ['--version'], { encoding: 'utf8' });
+  if (stdout) provide('TOKENMESH_PRLIMIT', prlimit, stdout.trim());
+  else skip('TOKENMESH_PRLIMIT', 'tests that make the disk fail are skipped: no prlimit found; install util-linux, on Linux');
 }
 
 function provide(variable: string, path: string, what: string): void {

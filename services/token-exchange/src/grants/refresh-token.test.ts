@@ -1,9 +1,10 @@
 import type { ExchangeTokenRequest } from '@tokenmesh/proto';
 import type { Reason } from '@tokenmesh/token';
 import { TokenError } from '@tokenmesh/token';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { openPostgresStore } from '../record/postgres.ts';
-import { hasPostgres, startTestPostgres } from '../record/test-postgres.ts';
+import type { Store } from '../record/store.ts';
+import { hasPostgres, startTestPostgres, type TestPostgres } from '../record/test-postgres.ts';
 import {
   authenticate,
   createTestIssuer,
@@ -322,34 +323,72 @@ describe('a session', () => {
 });
 
 describe.skipIf(!hasPostgres)('a refresh token on two replicas that share a PostgreSQL', () => {
-  it('T-20 gives 100 different requests at the same instant one token, identical ones one answer', async () => {
-    const server = await startTestPostgres();
+  let server: TestPostgres;
+  let stores: readonly [Store, Store];
+  let replicas: readonly [TestIssuer, TestIssuer];
+  /** What happens between two reads of the first replica's next transaction. */
+  let meanwhile: (() => Promise<unknown>) | undefined;
+  beforeAll(async () => {
+    server = await startTestPostgres();
+  });
+  afterAll(() => server.remove());
+  beforeEach(async () => {
     const url = await server.createDatabase();
-    const stores = [await openPostgresStore(url, { newId }), await openPostgresStore(url, { newId })];
-    const replicas: TestIssuer[] = [];
-    for (const store of stores) replicas.push({ ...(await createTestIssuer({ store: () => store, keyStore: store })), policy });
-    try {
-      const [one] = replicas;
-      if (!one) throw new Error('no replica');
-      const use = (refresh_token: string, scope: string, index: number) =>
-        ask(gateway, { grant_type: 'refresh_token', refresh_token, scope }, replicas[index % 2]);
-      const first = await ask(gateway, { grant_type: 'client_credentials', audience: orders }, one);
-      const same = await Promise.all(Array.from({ length: 100 }, (_, index) => use(tokenOf(first), '', index)));
-      expect(new Set(same.map(tokenOf)).size).toBe(1);
-      const [second] = same;
-      // the same scope in another spelling is another request, so no two of them are alike
-      const scopes = Array.from({ length: 100 }, (_, index) => ['orders.read', ...Array(index).fill('orders.read')].join(' '));
-      const outcomes = await Promise.allSettled(scopes.map((scope, index) => use(second ? tokenOf(second) : '', scope, index)));
-      expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
-      expect(reasonsOf(outcomes)).toEqual(Array(99).fill('GRANT_REUSED'));
-      const targets = await one.store.listTargets(0, 1000, 1000);
-      expect(targets.map(({ kind, value }) => [kind, value])).toEqual([['session', first.claims.sid]]);
-    } finally {
-      for (const replica of replicas) await replica.close();
-      for (const store of stores) await store.close();
-      await server.remove();
-    }
-  }, 60_000);
+    stores = [await openPostgresStore(url, { newId }), await openPostgresStore(url, { newId })];
+    const [one, two] = stores;
+    const interrupted: Store = {
+      ...one,
+      transaction: (work) =>
+        one.transaction((transaction) =>
+          work({
+            ...transaction,
+            async findRefreshToken(hash) {
+              const found = await transaction.findRefreshToken(hash);
+              const interrupt = meanwhile;
+              meanwhile = undefined;
+              await interrupt?.();
+              return found;
+            },
+          }),
+        ),
+    };
+    replicas = [
+      { ...(await createTestIssuer({ store: () => interrupted, keyStore: one })), policy },
+      { ...(await createTestIssuer({ store: () => two, keyStore: two })), policy },
+    ];
+  });
+  afterEach(async () => {
+    for (const replica of replicas) await replica.close();
+    for (const store of stores) await store.close();
+  });
+
+  const beginAt = (replica: TestIssuer) => ask(gateway, { grant_type: 'client_credentials', audience: orders }, replica);
+  const use = (refresh_token: string, scope: string, replica: TestIssuer | undefined) =>
+    ask(gateway, { grant_type: 'refresh_token', refresh_token, scope }, replica);
+
+  it('T-20 gives 100 different requests at the same instant one token, identical ones one answer', async () => {
+    const first = await beginAt(replicas[0]);
+    const same = await Promise.all(Array.from({ length: 100 }, (_, index) => use(tokenOf(first), '', replicas[index % 2])));
+    expect(new Set(same.map(tokenOf)).size).toBe(1);
+    const [second] = same;
+    // the same scope in another spelling is another request, so no two of them are alike
+    const scopes = Array.from({ length: 100 }, (_, index) => ['orders.read', ...Array(index).fill('orders.read')].join(' '));
+    const outcomes = await Promise.allSettled(scopes.map((scope, index) => use(second ? tokenOf(second) : '', scope, replicas[index % 2])));
+    expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+    expect(reasonsOf(outcomes)).toEqual(Array(99).fill('GRANT_REUSED'));
+    const targets = await stores[0].listTargets(0, 1000, 1000);
+    expect(targets.map(({ kind, value }) => [kind, value])).toEqual([['session', first.claims.sid]]);
+  });
+
+  it('T-20 signals a reuse also when the token was still unused as it was read, and its session was revoked for another reuse since', async () => {
+    const first = await beginAt(replicas[0]);
+    meanwhile = async () => {
+      await use(tokenOf(first), 'orders.read', replicas[1]);
+      expect(await reasonOf(use(tokenOf(first), 'orders.write', replicas[1]))).toBe('GRANT_REUSED');
+    };
+    expect(await reasonOf(use(tokenOf(first), '', replicas[0]))).toBe('GRANT_REUSED');
+    expect(await stores[0].listTargets(0, 1000, 1000)).toHaveLength(1);
+  });
 });
 
 function plainPolicy() {

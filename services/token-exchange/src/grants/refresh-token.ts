@@ -1,5 +1,6 @@
 import { createHash, hkdfSync } from 'node:crypto';
 import { type Actor, actorChain, hasScope, parseScope, type ServiceTokenClaims, TokenError } from '@tokenmesh/token';
+import { asProved } from '../clients/client-authentication.ts';
 import type { Workload } from '../config/config.ts';
 import { createKeyEncryption } from '../keys/key-encryption.ts';
 import { retryWindowMs, type StoredFamily, type StoredRefreshToken } from '../record/grant-records.ts';
@@ -73,8 +74,10 @@ export async function openFamily(
 ): Promise<OpenFamily | IssuedToken | ReusedRefreshToken> {
   const token = await findRefreshToken(request.refresh_token, transaction);
   if (!token || token.family.clientId !== client.id) throw invalid('unknown, or of another client');
-  const { family, use } = token;
+  const { family } = token;
   const isRevoked = await transaction.isRevoked(family.handles);
+  // what revoked the session may have been the reuse of this very token, on another replica, since it was read
+  const use = token.use ?? (isRevoked ? (await transaction.findRefreshToken(token.hash))?.use : undefined);
   if (use && (isRevoked || !isRetry(request, use, issuer.now()))) return await revokeReused(family, client, transaction, issuer);
   if (isRevoked) throw invalid('its session was revoked');
   if (family.exp * 1000 <= issuer.now()) throw invalid('its session is over');
@@ -179,7 +182,8 @@ async function revokeReused(
     requestId: `refresh-token-reused:${sid}`,
     note: `a used refresh token of ${clientId} was presented again`,
   });
-  return { reused: new TokenError('GRANT_REUSED', `a used refresh token of session ${sid}, presented by ${client.id}`), announce };
+  const refusal = new TokenError('GRANT_REUSED', `a used refresh token of session ${sid}, presented by ${client.id}`);
+  return { reused: asProved(refusal, client.id), announce };
 }
 
 function digestOf({ scope, audience, resource, requested_token_type }: RefreshRequest): string {

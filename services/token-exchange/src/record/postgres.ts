@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { Kysely, PostgresDialect, type PostgresPool } from 'kysely';
+import { Kysely, PostgresDialect, type PostgresDialectConfig, PostgresDriver, type PostgresPool } from 'kysely';
 import pg from 'pg';
 import { migrateToLatest, type Tables } from './migrations.ts';
 import { openStore, type Store } from './store.ts';
@@ -54,7 +54,27 @@ export async function openPostgresStore(url: string, options: PostgresStoreOptio
 }
 
 function createKysely(pool: pg.Pool, patienceMs: number): Kysely<Tables> {
-  return new Kysely<Tables>({ dialect: new PostgresDialect({ pool: patient(pool, patienceMs) }) });
+  return new Kysely<Tables>({ dialect: new TellingPostgresDialect({ pool: patient(pool, patienceMs) }) });
+}
+
+class TellingPostgresDialect extends PostgresDialect {
+  readonly #config: PostgresDialectConfig;
+
+  constructor(config: PostgresDialectConfig) {
+    super(config);
+    this.#config = config;
+  }
+
+  override createDriver(): PostgresDriver {
+    return new TellingPostgresDriver(this.#config);
+  }
+}
+
+/** On a lost connection nothing can be undone, and need not be: the server has done so. What is to be told then is how it was lost. */
+class TellingPostgresDriver extends PostgresDriver {
+  override async rollbackTransaction(connection: Parameters<PostgresDriver['rollbackTransaction']>[0]): Promise<void> {
+    await super.rollbackTransaction(connection).catch(() => undefined); // Kysely closes a connection on which this failed
+  }
 }
 
 // replicas wait for one another here, and a migration may run long: without the time limit of requests

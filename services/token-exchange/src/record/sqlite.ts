@@ -1,6 +1,7 @@
 import { closeSync, openSync } from 'node:fs';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import {
+  type DatabaseConnection,
   Kysely,
   SqliteAdapter,
   type SqliteDatabase,
@@ -10,7 +11,7 @@ import {
   type SqliteStatement,
 } from 'kysely';
 import { migrateToLatest, type Tables } from './migrations.ts';
-import { acquireFence, type SqliteFence } from './sqlite-fence.ts';
+import { acquireFence, type SeenRecord, type SqliteFence } from './sqlite-fence.ts';
 import { openStore, type Store } from './store.ts';
 
 /** The record is older than what was seen of it here, or another process took it over: what it lacks must not be handed out again. */
@@ -85,22 +86,45 @@ async function fenced(store: Store, database: DatabaseSync, fence: SqliteFence, 
           },
         });
       });
-      if (appended !== undefined) fence.note({ epoch, generation, n: appended });
+      if (appended !== undefined) noteIfPossible(fence, { epoch, generation, n: appended });
       return result;
     },
   };
+}
+
+/** What was committed stays committed, and has to be told so. */
+function noteIfPossible(fence: SqliteFence, seen: SeenRecord): void {
+  try {
+    fence.note(seen);
+  } catch {
+    // the fence is lower than it could be, as after a power cut; the next note makes up for it
+  }
 }
 
 /** Kysely over an open database; `destroy()` closes it. */
 export function createKysely(database: DatabaseSync): Kysely<Tables> {
   return new Kysely<Tables>({
     dialect: {
-      createDriver: () => new SqliteDriver({ database: adapt(database) }),
+      createDriver: () => new TellingSqliteDriver(database),
       createQueryCompiler: () => new SqliteQueryCompiler(),
       createAdapter: () => new TransactionalSqliteAdapter(),
       createIntrospector: (db) => new SqliteIntrospector(db),
     },
   });
+}
+
+/** When the disk fails, SQLite undoes the transaction itself: what is to be told then is why, not that there was nothing left to undo. */
+class TellingSqliteDriver extends SqliteDriver {
+  readonly #database: DatabaseSync;
+
+  constructor(database: DatabaseSync) {
+    super({ database: adapt(database) });
+    this.#database = database;
+  }
+
+  override async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
+    if (this.#database.isTransaction) await super.rollbackTransaction(connection);
+  }
 }
 
 /** SQLite does undo schema changes with a transaction; Kysely's default plays safe for foreign keys, which this schema has none of. */
