@@ -106,11 +106,12 @@ async function serve(config: Config, file: string): Promise<void> {
   const log = pino({ base: { service: 'token-exchange' }, timestamp: pino.stdTimeFunctions.isoTime });
   redactGrpcLog(log);
   const stopping = stopSignal(log);
-  const telemetry = startTelemetry('token-exchange');
   const encryption = readKeyEncryption(process.env, config.keys.encryptionKeyFile);
-  const store = await openStore(config.store);
-  const publisher = config.nats && openCourier(config.nats, log);
+  const opened = new AsyncDisposableStack();
   try {
+    opened.adopt(startTelemetry('token-exchange'), (telemetry) => telemetry.close());
+    const store = opened.adopt(await openStore(config.store), (open) => open.close());
+    const publisher = config.nats && opened.adopt(openCourier(config.nats, log), (courier) => courier.close());
     const server = await startTokenExchange({ config, store, encryption, log, ...(publisher && { publisher }) });
     const { host } = config.listen;
     log.info({
@@ -129,9 +130,7 @@ async function serve(config: Config, file: string): Promise<void> {
     await watcher.close();
     await server.close();
   } finally {
-    await publisher?.close();
-    await store.close();
-    await telemetry.close();
+    await opened.disposeAsync();
   }
   log.info({ event: 'stopped' });
 }

@@ -3,6 +3,7 @@ import { Server, type ServerCredentials, type ServerOptions } from '@grpc/grpc-j
 import { serverInterceptors } from '@tokenmesh/interceptor';
 import { tokenmesh, tokenmeshPackage } from '@tokenmesh/proto';
 import type { FeedPublisher } from '@tokenmesh/revocation';
+import { createDpopNonces } from '@tokenmesh/token';
 import { HealthImplementation } from 'grpc-health-check';
 import { openAuditTrail } from './audit/audit.ts';
 import { createAuditAdmin } from './audit/audit-admin.ts';
@@ -77,12 +78,23 @@ const defaultKeepMs = 90 * 86_400_000;
 const services = ['tokenmesh.v1.TokenExchange', 'tokenmesh.v1.RevocationFeed', 'tokenmesh.v1.Admin'] as const;
 
 /**
- * Starts token-exchange over TLS: loads or generates its keys, loads what is revoked, then listens.
+ * Starts token-exchange over TLS: loads or generates its keys, loads what is revoked, then listens. What was opened is closed again when it cannot.
  *
  * @throws {KeyEncryptionError | KeyRingError} When the signing keys cannot be used.
- * @throws {Error} When the port cannot be had.
+ * @throws {Error} When the record fails, or the port cannot be had.
  */
 export async function startTokenExchange(options: TokenExchangeOptions): Promise<TokenExchangeServer> {
+  const opened = new AsyncDisposableStack();
+  try {
+    return await start(options, opened);
+  } catch (error) {
+    await opened.disposeAsync().catch((problem: unknown) => options.log.error({ event: 'close.failed', err: problem }));
+    throw error;
+  }
+}
+
+/** @param opened Takes what has to be closed, in the order in which it was opened. */
+async function start(options: TokenExchangeOptions, opened: AsyncDisposableStack): Promise<TokenExchangeServer> {
   const { config, store, encryption, publisher, log, now = Date.now, newId = randomId } = options;
   const { issuer, trustDomain, audience, tokens, tls, listen } = config;
   const keys = await openKeyRing({
@@ -103,18 +115,23 @@ export async function startTokenExchange(options: TokenExchangeOptions): Promise
     now,
     newId,
   });
+  opened.defer(revocations.close);
   if (config.development) {
     log.warn({
       event: 'development',
       detail: 'DEVELOPMENT MODE: client secrets are accepted. Never run this where anything is worth protecting.',
     });
   }
-  const federations = createFederations(config.federations ?? [], now);
-  const subjectIssuers = createSubjectIssuers(config.subjectIssuers ?? [], now);
+  const nonceKey = config.dpop?.nonce === 'required' ? encryption.derive('DPoP nonces') : undefined;
+  const dpopNonces = nonceKey && createDpopNonces(nonceKey, now);
   const live = await openLiveIssuer({
     config,
-    parts: { keys, store, revocations, federations, subjectIssuers, now, newId },
+    parts: { keys, store, revocations, ...(dpopNonces && { dpopNonces }), now, newId },
     compile: (next) => createPolicy({ grants: next.grants, ownAudience: audience, lifeSeconds: next.tokens.lifeSeconds }),
+    trust: (next) => ({
+      federations: createFederations(next.federations ?? [], now),
+      subjectIssuers: createSubjectIssuers(next.subjectIssuers ?? [], now),
+    }),
     log,
   });
   // whoever reports may be the one that an activation waits for
@@ -124,11 +141,16 @@ export async function startTokenExchange(options: TokenExchangeOptions): Promise
     settings: keyLifeOf(config, await store.transaction((transaction) => transaction.longestLife(tokens.ceilingSeconds))),
     onProblem: reportProblem,
   });
+  opened.defer(rotation.close);
   await rotation.check(); // whoever asks for keys finds the successors among them
   const feed = createFeedService({ revocations, keys, reports, log });
+  const authority = config.authority ?? new URL(issuer).host;
   const guard = serverInterceptors({
     packages: [tokenmeshPackage],
     audience,
+    authority,
+    // the same nonces as for token requests: a client keeps one for each server
+    ...(nonceKey && { proofs: { nonce: 'required', nonceKey } }),
     issuer,
     keys: keys.token,
     revocation: revocations.view,
@@ -136,6 +158,7 @@ export async function startTokenExchange(options: TokenExchangeOptions): Promise
     onRefused: ({ method, error, peer }) => log.warn({ event: 'call.refused', method, reason: error.reason, detail: error.message, peer }),
     now,
   });
+  opened.defer(guard.close);
 
   const admission = createAdmission({
     limits: () => live.config.limits ?? unlimited,
@@ -143,45 +166,41 @@ export async function startTokenExchange(options: TokenExchangeOptions): Promise
     log,
     now: () => performance.now(),
   });
-  const audit = openAuditTrail({ store, keepMs: config.audit?.keepMs ?? defaultKeepMs, now, onProblem: reportProblem });
+  const audit = openAuditTrail({ store, keepMs: () => live.config.audit?.keepMs ?? defaultKeepMs, now, onProblem: reportProblem });
+  opened.defer(audit.close);
   const auditAdmin = createAuditAdmin({ store, audit, log });
-  const operations = auditOperations(admitOperations(createOperations(live, log), admission), live, audit);
+  const operations = auditOperations(admitOperations(createOperations(live, log), admission, live), live, audit);
   const server = new Server({ ...limits, interceptors: guard.interceptors });
-  server.addService(tokenmesh.TokenExchange.service, createExchangeService(operations, config.authority ?? new URL(issuer).host, log));
+  server.addService(tokenmesh.TokenExchange.service, createExchangeService(operations, authority, log, dpopNonces));
   server.addService(tokenmesh.RevocationFeed.service, feed.handlers);
-  const adminService = createAdminService({ live, store, revocations, reports, rotation, audit: auditAdmin, log, now });
+  const adminService = createAdminService({
+    ...{ live, store, revocations, reports, rotation, log, now },
+    audit: auditAdmin,
+    own: { audience, rules: guard.rules },
+  });
   server.addService(tokenmesh.Admin.service, adminService);
   const health = new HealthImplementation(Object.fromEntries(['', ...services].map((service) => [service, 'SERVING' as const])));
   health.addToServer(server);
 
   let facade: Facade | undefined;
-  async function stop(): Promise<void> {
+  opened.defer(async () => {
     for (const service of ['', ...services]) health.setStatus(service, 'NOT_SERVING');
     feed.close();
     auditAdmin.close();
     await Promise.all([drain(server), facade?.close()]);
-    guard.close();
-    await rotation.close();
-    await audit.close();
-    await revocations.close();
-  }
-  try {
-    if (config.facade) facade = await startFacade({ ...config.facade, operations, log, tls });
-    const port = await bind(server, `${listen.host}:${listen.port}`, createServerCredentials(tls));
-    let stopping: Promise<void> | undefined;
-    return {
-      port,
-      ...(facade && { facadePort: facade.port }),
-      applyConfig: live.apply,
-      close() {
-        stopping ??= stop();
-        return stopping;
-      },
-    };
-  } catch (error) {
-    await stop();
-    throw error;
-  }
+  });
+  if (config.facade) facade = await startFacade({ ...config.facade, operations, log, tls, dpopNonces });
+  const port = await bind(server, `${listen.host}:${listen.port}`, createServerCredentials(tls));
+  let stopping: Promise<void> | undefined;
+  return {
+    port,
+    ...(facade && { facadePort: facade.port }),
+    applyConfig: live.apply,
+    close() {
+      stopping ??= opened.disposeAsync();
+      return stopping;
+    },
+  };
 }
 
 function keyLifeOf({ keys: { alg, rotateEveryMs, activationTimeoutMs } }: Config, longestLifeSeconds: number): KeyLifeSettings {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Client, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import { createMesh, type Mesh, privateKeyJwt, refusalOf, unary } from '@tokenmesh/interceptor';
 import { type ExchangeTokenResponse, tokenmesh } from '@tokenmesh/proto';
+import { shopPackage } from '@tokenmesh/proto/shop';
 import { openCheckpoint, openEvent, openSnapshot } from '@tokenmesh/revocation';
 import { grpcRecord } from '@tokenmesh/revocation/grpc';
 import { createLocalKeySet, importJwks, type Reason, verifyServiceToken } from '@tokenmesh/token';
@@ -137,6 +138,8 @@ describe('TokenExchange over TLS', () => {
       token_endpoint_auth_methods_supported: ['private_key_jwt'],
       token_endpoint_auth_signing_alg_values_supported: ['ES256', 'EdDSA', 'RS256'],
       scopes_supported: ['admin.keys', 'admin.read', 'admin.revoke', 'revocation.read'],
+      dpop_signing_alg_values_supported: ['ES256', 'EdDSA', 'RS256'],
+      tls_client_certificate_bound_access_tokens: false,
     });
   });
 
@@ -377,6 +380,31 @@ describe('RevocationFeed', () => {
     expect(verifiers).toEqual([
       expect.objectContaining({ client_id: payments, instance: 'i1', fresh_at_ms: 5, n: 3, kids: ['k1'], version: '1.0', path: 'grpc' }),
     ]);
+  });
+
+  it('tells operators what every method of the mesh needs of its callers, its own included', async () => {
+    const joined = await joinMesh(payments);
+    joined.server(shopPackage);
+    const listed = async (client_id = '') => (await unary(admin, 'listAccessRules', { client_id }, await bearer(operator))).rules;
+    await expect
+      .poll(() => listed(payments), { timeout: 10_000 })
+      .toContainEqual(
+        expect.objectContaining({
+          ...{ client_id: payments, method: '/shop.v1.Payments/Refund', instances: 1 },
+          rule: expect.objectContaining({ scopes: ['payments.refund'], class: 'METHOD_CLASS_CRITICAL', any_caller: false }),
+        }),
+      );
+    const withdraw = {
+      client_id: own,
+      method: '/tokenmesh.v1.Admin/WithdrawKey',
+      rule: expect.objectContaining({ scopes: ['admin.keys'] }),
+    };
+    expect(await listed()).toContainEqual(expect.objectContaining(withdraw));
+    expect(await listed(own)).toContainEqual(expect.objectContaining(withdraw));
+    expect(await listed(orders)).toEqual([]);
+    // reads only with the scope
+    const call = unary(admin, 'listAccessRules', {}, await bearer(operator, own, 'admin.revoke'));
+    expect(await refusal(call)).toEqual(['PERMISSION_DENIED', 'SCOPE_INSUFFICIENT']);
   });
 
   it('keeps a whole mesh fresh, and enforces there what is revoked here', async () => {

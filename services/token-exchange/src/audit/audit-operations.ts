@@ -1,12 +1,12 @@
 import { TokenError } from '@tokenmesh/token';
 import { type ClientParameters, provedClientOf } from '../clients/client-authentication.ts';
 import type { Config } from '../config/config.ts';
-import { claimedClient } from '../doors/admit-operations.ts';
+import { claimedClient, type Vouching } from '../doors/admit-operations.ts';
 import type { TokenOperations } from '../grants/operations.ts';
 import type { AuditTrail } from './audit.ts';
 
 /** What a refusal may name: nothing that a client wrote is kept unless it is a name of the configuration, for it could be a token. */
-export interface KnownNames {
+export interface KnownNames extends Vouching {
   readonly config: Pick<Config, 'workloads' | 'grants' | 'audience'>;
 }
 
@@ -32,7 +32,7 @@ export function auditOperations(operations: TokenOperations, live: KnownNames, a
     } catch (error) {
       if (!(error instanceof TokenError)) throw error;
       const proved = provedClientOf(error);
-      const claimed = proved === undefined ? registered(claimedClient(request)) : '';
+      const claimed = proved === undefined ? registered(claimedClient(request, live)) : '';
       const what = { ...known(request), ...(claimed && { claimed_client: claimed }) };
       audit.refused({ kind, who: proved ?? '', what, reason: error.reason });
       throw error;
@@ -45,7 +45,7 @@ export function auditOperations(operations: TokenOperations, live: KnownNames, a
     exchange: (request, evidence) => auditing('token.refused', request, operations.exchange(request, evidence)),
     async exchangeSeveral(request, evidence) {
       const response = await auditing('token.refused', request, operations.exchangeSeveral(request, evidence));
-      const who = registered(claimedClient(request)); // the request as a whole was proved to be its
+      const who = registered(claimedClient(request, live)); // the request as a whole was proved to be its
       for (const [index, { refusal }] of (response.results ?? []).entries()) {
         if (refusal?.reason)
           audit.refused({ kind: 'token.refused', who, what: known(request.requests[index] ?? {}), reason: refusal.reason });

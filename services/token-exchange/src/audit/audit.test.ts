@@ -19,7 +19,7 @@ beforeEach(async () => {
   const { store } = issuer;
   trail = openAuditTrail({
     store: { ...store, transaction: (work) => (broken ? Promise.reject(broken) : store.transaction(work)) },
-    keepMs: 1000,
+    keepMs: () => 1000,
     now: issuer.now,
     onProblem: (problem) => problems.push(problem),
   });

@@ -50,8 +50,8 @@ export interface AuditTrail {
 
 export interface AuditTrailOptions {
   readonly store: Pick<Store, 'transaction' | keyof AuditRecords>;
-  /** Events older than this are forgotten. */
-  readonly keepMs: number;
+  /** Events older than this are forgotten. Asked each time: it may change. */
+  readonly keepMs: () => number;
   readonly now: () => number;
   readonly onProblem: (problem: 'audit.write_failed' | 'audit.read_failed' | 'audit.trim_failed', error: unknown) => void;
 }
@@ -111,7 +111,7 @@ export function openAuditTrail({ store, keepMs, now, onProblem }: AuditTrailOpti
   const polling = every(pollIntervalMs, poll, (error) => onProblem('audit.read_failed', error));
   const trimming = every(
     trimIntervalMs,
-    () => store.trimAudit(now() - keepMs),
+    () => store.trimAudit(now() - keepMs()),
     (error) => onProblem('audit.trim_failed', error),
   );
 

@@ -1,5 +1,13 @@
 import { Metadata } from '@grpc/grpc-js';
-import { exportJwk, generateSigningKey, signClientAssertion, signDpopProof, verifyServiceToken } from '@tokenmesh/token';
+import {
+  createDpopNonces,
+  exportJwk,
+  generateSigningKey,
+  nonceWindowMs,
+  signClientAssertion,
+  signDpopProof,
+  verifyServiceToken,
+} from '@tokenmesh/token';
 import { SignJWT } from 'jose';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { exchangeToken } from '../grants/exchange-token.ts';
@@ -8,6 +16,7 @@ import { createPolicy } from '../grants/policy.ts';
 import {
   authenticate,
   createTestIssuer,
+  encryption,
   exchangeRequest,
   gateway,
   grants,
@@ -361,9 +370,9 @@ describe('what is issued', () => {
   });
 
   it('is bound to the certificate that a workload authenticated with', async () => {
-    const evidence = certificateNaming(orders);
-    const { claims, response } = await ask({ client_id: orders }, evidence);
-    expect(claims.cnf).toEqual({ 'x5t#S256': evidence.certificate?.thumbprint });
+    const certificate = authority.issue([orders]);
+    const { claims, response } = await ask({ client_id: orders }, { certificate: certificateOf(certificate) });
+    expect(claims.cnf).toEqual({ 'x5t#S256': certificate.thumbprint });
     expect(response.token_type).toBe('Bearer');
     const verified = await verifyServiceToken(response.access_token, {
       issuer: issuerUrl,
@@ -407,6 +416,22 @@ describe('what is issued', () => {
     const outcomes = await Promise.allSettled(Array.from({ length: 20 }, () => ask(authenticate(orders, testIssuer.now), evidence)));
     expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
     expect(await reasonOf(ask(authenticate(orders, testIssuer.now), evidence))).toBe('PROOF_REPLAYED');
+  });
+
+  it('needs a proof with a nonce where nonces are wanted, and asking for it costs neither the assertion nor the proof', async () => {
+    const dpopNonces = createDpopNonces(encryption.derive('DPoP nonces'), testIssuer.now);
+    const asking: Issuer = { ...issuer, dpopNonces };
+    const assertion = authenticate(orders, testIssuer.now);
+    const withoutNonce = dpop();
+    expect(await reasonOf(ask(assertion, withoutNonce, asking))).toBe('PROOF_NONCE_REQUIRED');
+    expect(await reasonOf(ask(assertion, dpop({ nonce: 'a-made-up-nonce' }), asking))).toBe('PROOF_NONCE_REQUIRED');
+    const nonce = dpopNonces.current();
+    expect((await ask(assertion, dpop({ nonce }), asking)).claims.cnf).toEqual({ jkt: key.kid });
+    expect((await ask(authenticate(orders, testIssuer.now), withoutNonce)).claims.cnf).toEqual({ jkt: key.kid });
+
+    testIssuer.clock.nowMs += 2 * nonceWindowMs;
+    expect(await reasonOf(ask(authenticate(orders, testIssuer.now), dpop({ nonce }), asking))).toBe('PROOF_NONCE_REQUIRED');
+    expect((await ask(authenticate(orders, testIssuer.now), {}, asking)).claims.cnf).toBeUndefined(); // whoever proves no key needs no nonce
   });
 
   it('is refused with a proof for another request, or one that is too old', async () => {

@@ -52,7 +52,7 @@ export interface AuthenticatedClient extends Workload {
  *
  * @param evidence What the client proved beside the parameters. A DPoP proof is verified, and used up as well.
  * @throws {TokenError} CLIENT_AUTHENTICATION_FAILED, whatever it was that failed; REQUEST_INVALID for two methods at once; KEYS_UNAVAILABLE when a federated
- *   issuer could not be reached; PROOF_INVALID, PROOF_REPLAYED; and what `work` throws.
+ *   issuer could not be reached; PROOF_INVALID, PROOF_NONCE_REQUIRED, PROOF_REPLAYED; and what `work` throws.
  * @see RFC 7523 section 3 and its bis draft; RFC 7521 section 4.2; RFC 8705 section 2.1.
  */
 export async function withClient<T>(
@@ -63,7 +63,7 @@ export async function withClient<T>(
 ): Promise<T> {
   const { client, method, singleUse } = await authenticate(request, issuer, evidence);
   const { certificate } = evidence;
-  const proof = verifyRequestProof(evidence, issuer.now);
+  const proof = verifyRequestProof(evidence, issuer.dpopNonces, issuer.now);
   const authenticated = { ...client, authenticatedBy: method, ...(certificate && { certificate }), ...(proof && { proof }) };
   const outcome = await issuer.store.transaction(async (transaction) => {
     if (singleUse && !(await transaction.useAssertionId(singleUse.issuedBy, singleUse.jti, singleUse.exp))) {
@@ -78,13 +78,18 @@ export async function withClient<T>(
     }
   });
   if ('refusal' in outcome) {
-    provedClients.set(outcome.refusal, client.id);
-    throw outcome.refusal;
+    throw asProved(outcome.refusal, client.id);
   }
   return outcome.value;
 }
 
 const provedClients = new WeakMap<TokenError, string>();
+
+/** Marks a refusal as one of a client that had proved who it is. */
+export function asProved(refusal: TokenError, clientId: string): TokenError {
+  provedClients.set(refusal, clientId);
+  return refusal;
+}
 
 /** Who was refused, when it had proved who it is by then. */
 export function provedClientOf(refusal: TokenError): string | undefined {

@@ -1,5 +1,5 @@
 import { isSpiffeId, TokenError } from '@tokenmesh/token';
-import { verifyIssuerJwt } from './issuer-jwt.ts';
+import { type UnverifiedJwt, verifyIssuerJwt } from './issuer-jwt.ts';
 import { createIssuerKeys, type IssuerAlgorithm, type IssuerKeySource } from './issuer-keys.ts';
 
 /** Claims by name, nested as in the token; each leaf must be there and equal, in type and value. */
@@ -32,7 +32,9 @@ export interface FederatedWorkload {
 /** Everybody else who may vouch for a workload. */
 export interface Federations {
   /** Whether a JWT with these claims would be one of theirs. */
-  covers(unverified: { readonly iss: unknown; readonly sub: unknown }): boolean;
+  covers(unverified: Pick<UnverifiedJwt, 'iss' | 'sub'>): boolean;
+  /** The workload that a JWT would stand for if it were genuine; `undefined` when it would be refused. Proves nothing. */
+  findClaimed(unverified: UnverifiedJwt): string | undefined;
   /**
    * Verifies a JWT of a configured issuer and finds the one workload that it stands for.
    *
@@ -61,6 +63,16 @@ export function createFederations(federations: readonly Federation[], now: () =>
 
   return {
     covers: (unverified) => find(unverified) !== undefined,
+    findClaimed(unverified) {
+      const federation = find(unverified)?.federation;
+      if (!federation || typeof unverified.sub !== 'string') return undefined;
+      try {
+        return workloadOf(federation, { ...unverified.claims, sub: unverified.sub });
+      } catch (error) {
+        if (error instanceof TokenError) return undefined;
+        throw error;
+      }
+    },
     async authenticate(compact, unverified) {
       const found = find(unverified);
       if (!found) throw new TokenError('ISSUER_UNTRUSTED', 'no federation with this issuer');

@@ -10,15 +10,24 @@ const refusedHeaders = ['jwk', 'jku', 'x5u', 'x5c', 'crit', 'b64'];
 /** What is said of a JWT in general (RFC 7519 section 5.1, SPIFFE's JWT-SVID section 2.3), or of an assertion; every other kind has its own use. */
 const acceptedTypes: ReadonlySet<string> = new Set(['jwt', 'jose', 'client-authentication+jwt']);
 
+/** What a JWT says of itself. Anybody can write this. */
+export interface UnverifiedJwt {
+  readonly unverified: true;
+  readonly iss: unknown;
+  readonly sub: unknown;
+  readonly claims: Readonly<Record<string, unknown>>;
+}
+
 /**
- * What a JWT of another issuer says of itself, WITHOUT verifying it: serves to choose the issuer, and nothing else.
+ * What a JWT of another issuer says of itself, WITHOUT verifying it: serves to choose the issuer, or whose allowance a request counts against, and
+ * nothing else.
  *
  * @throws {TokenError} TOKEN_MALFORMED: not a compact JWT of at most 8 KiB.
  */
-export function parseUnverifiedJwt(compact: string): { readonly unverified: true; readonly iss: unknown; readonly sub: unknown } {
+export function parseUnverifiedJwt(compact: string): UnverifiedJwt {
   if (compact.length > maxBytes || !compactGrammar.test(compact)) throw malformed();
-  const { iss, sub } = decode(() => decodeJwt<Record<string, unknown>>(compact));
-  return { unverified: true, iss, sub };
+  const claims = decode(() => decodeJwt<Record<string, unknown>>(compact));
+  return { unverified: true, iss: claims.iss, sub: claims.sub, claims };
 }
 
 /**

@@ -1,4 +1,4 @@
-import { type Confirmation, TokenError, type VerifiedDpopProof, verifyDpopProof } from '@tokenmesh/token';
+import { type Confirmation, type DpopNonces, TokenError, type VerifiedDpopProof, verifyDpopProof } from '@tokenmesh/token';
 import type { StoreTransaction } from '../record/store.ts';
 import type { AuthenticatedClient } from './client-authentication.ts';
 import type { ClientEvidence } from './client-evidence.ts';
@@ -12,11 +12,16 @@ export type Binding = 'certificate' | 'dpop' | 'none';
 /**
  * Verifies the DPoP proof of a token request; `undefined` when there is none. Does NOT look whether it was used before.
  *
- * @throws {TokenError} PROOF_INVALID
- * @see RFC 9449 section 5
+ * @param nonces What it has to hold; absent: nothing.
+ * @throws {TokenError} PROOF_INVALID; PROOF_NONCE_REQUIRED for a proof that is right but for its nonce.
+ * @see RFC 9449 sections 5 and 8
  */
-export function verifyRequestProof({ dpop }: ClientEvidence, now: () => number): VerifiedDpopProof | undefined {
-  return dpop && verifyDpopProof(dpop.proof, { htm: 'POST', htu: dpop.htu, now });
+export function verifyRequestProof(
+  { dpop }: ClientEvidence,
+  nonces: DpopNonces | undefined,
+  now: () => number,
+): VerifiedDpopProof | undefined {
+  return dpop && verifyDpopProof(dpop.proof, { htm: 'POST', htu: dpop.htu, nonce: nonces?.accepted(), now });
 }
 
 /**

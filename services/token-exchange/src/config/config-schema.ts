@@ -48,10 +48,13 @@ const path = z
   .string({ error: 'expected a path, relative to this file' })
   .min(1, { error: 'empty, expected a path, relative to this file' });
 
-const hostAndPort = (example: string) =>
-  z.string({ error: 'expected host:port' }).regex(/^(\[[0-9A-Fa-f:.]+\]|[^\s:[\]/]+):(\d{1,5})$/, {
-    error: ({ input }) => `"${String(input)}" is not host:port, expected one such as ${example}`,
-  });
+const hostAndPort = (example: string) => {
+  const error = ({ input }: { input?: unknown }) => `"${String(input)}" is not host:port, expected one such as ${example}`;
+  return z
+    .string({ error: 'expected host:port' })
+    .regex(/^(\[[0-9A-Fa-f:.]+\]|[^\s:[\]/]+):(\d{1,5})$/, { error, abort: true })
+    .refine((text) => Number(text.slice(text.lastIndexOf(':') + 1)) <= 65_535, { error });
+};
 
 const wholeNumber = (max: number) => {
   const expected = `expected a whole number from 1 to ${max}`;
@@ -170,8 +173,8 @@ export const configSchema = z.strictObject(
         {
           alg: z.enum(['ES256', 'EdDSA', 'RS256'], { error: 'expected ES256, EdDSA or RS256' }).default('ES256'),
           encryption_key_file: path.optional(),
-          // long enough for verifiers that ask every few minutes; a rotation that takes longer than a day is one that nobody looks after
-          activation_timeout: duration('20m', { minMs: 60_000, maxMs: 86_400_000, wholeSeconds: true }).prefault('20m'),
+          // verifiers ask eight times within it, once a second at most; a rotation that takes longer than a day is one that nobody looks after
+          activation_timeout: duration('20m', { minMs: 10_000, maxMs: 86_400_000, wholeSeconds: true }).prefault('20m'),
           rotate_every: duration('24h', { minMs: 6000, maxMs: 366 * 86_400_000, wholeSeconds: true }).prefault('24h'),
         },
         mapping,
@@ -211,12 +214,17 @@ export const configSchema = z.strictObject(
       .strictObject(
         {
           per_workload: wholeNumber(100_000).default(1000),
-          burst: wholeNumber(1_000_000).default(2000),
+          // a thousand instances that start at once, with six exchanges each, and what they do besides
+          burst: wholeNumber(1_000_000).default(10_000),
           concurrency: wholeNumber(10_000).default(64),
-          queue: wholeNumber(100_000).default(1024),
+          // what such a start asks finds a place, and at 1 600 a second is done within the 5 s that callers wait
+          queue: wholeNumber(100_000).default(8192),
         },
         mapping,
       )
+      .prefault({}),
+    dpop: z
+      .strictObject({ nonce: z.enum(['required', 'none'], { error: 'expected required or none' }).default('none') }, mapping)
       .prefault({}),
     audit: z
       .strictObject({ keep: duration('90d', { minMs: 3_600_000, maxMs: 315_360_000_000, wholeSeconds: true }).prefault('90d') }, mapping)

@@ -176,7 +176,7 @@ revocation: { stale_after: 2500ms }
     [
       'an unknown member',
       { 'store:': 'stor:' },
-      '5:1: stor: unknown member, expected one of trust_domain, issuer, listen, authority, development, tls, store, keys, nats, facade, tokens, revocation, limits, audit, workloads, issuers, federation, audiences, grants, did you mean "store"?',
+      '5:1: stor: unknown member, expected one of trust_domain, issuer, listen, authority, development, tls, store, keys, nats, facade, tokens, revocation, limits, dpop, audit, workloads, issuers, federation, audiences, grants, did you mean "store"?',
     ],
     [
       'an unknown member of a grant',
@@ -311,8 +311,8 @@ revocation: { stale_after: 2500ms }
     ],
     [
       'an activation that hardly waits',
-      { 'store:': 'keys: { activation_timeout: 59s }\nstore:' },
-      '5:29: keys.activation_timeout: 59s is out of range, expected 60s to 86400s',
+      { 'store:': 'keys: { activation_timeout: 9s }\nstore:' },
+      '5:29: keys.activation_timeout: 9s is out of range, expected 10s to 86400s',
     ],
     [
       'checkpoints rarer than staleness',

@@ -64,6 +64,8 @@ export interface Config {
   readonly subjectIssuers?: readonly SubjectIssuer[];
   /** Host, and port where it is not 443, under which clients know token-exchange; default the host of `issuer`. */
   readonly authority?: string;
+  /** Whether the DPoP proofs of token requests have to hold a nonce of token-exchange's (RFC 9449 section 8); absent: they need not. */
+  readonly dpop?: { readonly nonce: 'required' | 'none' };
   /** Offers what must not be offered in production: client secrets. Default false. */
   readonly development?: boolean;
   /** How long the audit is kept; absent: 90 days. */
@@ -122,6 +124,7 @@ function build(file: ConfigFile, folder: string, files: ConfigFiles): Config {
     },
     ...(file.authority !== undefined && { authority: file.authority }),
     development: file.development,
+    dpop: file.dpop,
     subjectIssuers: file.issuers.map((issuer) => readSubjectIssuer(issuer, files)),
     federations: file.federation.map((federation) => readFederation(federation, files)),
     store: storeOf(store, folder, files),

@@ -1,4 +1,4 @@
-import { callerOf } from '@tokenmesh/interceptor';
+import { callerOf, type Rule, servedMethods } from '@tokenmesh/interceptor';
 import type { AdminHandlers } from '@tokenmesh/proto';
 import { type TargetKind, targetKinds } from '@tokenmesh/revocation';
 import { TokenError } from '@tokenmesh/token';
@@ -23,6 +23,8 @@ export interface AdminServiceOptions {
   readonly store: Store;
   readonly revocations: RevocationLog;
   readonly reports: VerifierReports;
+  /** What token-exchange itself serves. */
+  readonly own: { readonly audience: string; readonly rules: readonly Rule[] };
   readonly log: EventLog;
   readonly now: () => number;
 }
@@ -34,7 +36,18 @@ const maxTargets = 500;
 const maxNoteLength = 1000;
 
 /** Handlers of `tokenmesh.v1.Admin`. Callers and their scopes were verified by the interceptor. */
-export function createAdminService({ live, store, revocations, reports, rotation, audit, log, now }: AdminServiceOptions): AdminHandlers {
+export function createAdminService({
+  live,
+  store,
+  revocations,
+  reports,
+  rotation,
+  audit,
+  own,
+  log,
+  now,
+}: AdminServiceOptions): AdminHandlers {
+  const ownRules = servedMethods(own.rules).methods.map(({ method, rule }) => ({ client_id: own.audience, method, rule, instances: 1 }));
   return {
     ...audit.handlers,
     ...createKeyAdmin({ store, revocations, rotation, rotateEveryMs: live.config.keys.rotateEveryMs, log, now }),
@@ -91,6 +104,11 @@ export function createAdminService({ live, store, revocations, reports, rotation
         audiences: [...live.policy.audiencesOf(client_id)],
       }));
       return { workloads };
+    }),
+
+    ListAccessRules: answerUnary(log, async ({ request: { client_id } }) => {
+      if (client_id === own.audience) return { rules: ownRules };
+      return { rules: client_id === '' ? [...reports.rules(), ...ownRules] : [...reports.rules(client_id)] };
     }),
 
     Simulate: answerUnary(log, async ({ request }) => {

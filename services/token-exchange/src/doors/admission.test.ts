@@ -1,5 +1,8 @@
-import { TokenError } from '@tokenmesh/token';
+import { exportJwk, TokenError } from '@tokenmesh/token';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { asProved } from '../clients/client-authentication.ts';
+import { createFederations } from '../clients/federation.ts';
+import { configSchema } from '../config/config-schema.ts';
 import type { TokenOperations } from '../grants/operations.ts';
 import {
   authenticate,
@@ -8,12 +11,13 @@ import {
   gateway,
   introspectRequest,
   issuerUrl,
+  keyOf,
   orders,
   payments,
   revokeRequest,
 } from '../testing.ts';
 import { type Admission, type AdmissionLimits, type AdmissionRank, createAdmission } from './admission.ts';
-import { admitOperations } from './admit-operations.ts';
+import { admitOperations, claimedClient } from './admit-operations.ts';
 
 const limits: AdmissionLimits = { perWorkload: 10, burst: 5, concurrency: 2, queue: 4 };
 const registered = new Set([gateway, orders, payments]);
@@ -88,11 +92,14 @@ describe('the allowance of a workload', () => {
     expect(await admission.run(gateway, 'issue', instantly)).toBe('done');
   });
 
-  it('is not used up by somebody who only names it', async () => {
-    const failing = () => Promise.reject(new TokenError('CLIENT_AUTHENTICATION_FAILED', 'forged'));
-    for (let count = 0; count < 100; count++) await expect(admission.run(gateway, 'issue', failing)).rejects.toThrow('forged');
-    expect(await admission.run(gateway, 'issue', instantly)).toBe('done');
-  });
+  it.each(['CLIENT_AUTHENTICATION_FAILED', 'REQUEST_INVALID', 'GRANT_TYPE_UNSUPPORTED', 'KEYS_UNAVAILABLE'] as const)(
+    'is not used up by somebody who only names it and is refused with %s',
+    async (reason) => {
+      const failing = () => Promise.reject(new TokenError(reason, 'forged'));
+      for (let count = 0; count < 100; count++) await expect(admission.run(gateway, 'issue', failing)).rejects.toThrow('forged');
+      expect(await admission.run(gateway, 'issue', instantly)).toBe('done');
+    },
+  );
 
   it('loses its rank, not its place, while others use its name', async () => {
     open({ ...limits, concurrency: 1, burst: 2 });
@@ -111,7 +118,7 @@ describe('the allowance of a workload', () => {
   });
 
   it('is used up by what is refused for another reason', async () => {
-    const failing = () => Promise.reject(new TokenError('TARGET_REFUSED', 'no grant'));
+    const failing = () => Promise.reject(asProved(new TokenError('TARGET_REFUSED', 'no grant'), gateway));
     for (let count = 0; count < limits.burst; count++) await expect(admission.run(gateway, 'issue', failing)).rejects.toThrow('no grant');
     await expect(admission.run(gateway, 'issue', instantly)).rejects.toMatchObject({ reason: 'EXCHANGE_OVERLOADED' });
   });
@@ -191,6 +198,27 @@ describe('what is worked on at once', () => {
   });
 });
 
+describe('by the default limits', () => {
+  const { per_workload: perWorkload, burst, concurrency, queue } = configSchema.shape.limits.parse(undefined);
+  const slowly = () => new Promise<'done'>((resolve) => setImmediate(resolve, 'done'));
+  const refused = async (count: number, clientId: string) => {
+    const asked = Array.from({ length: count }, () => admission.run(clientId, 'issue', slowly));
+    return (await Promise.allSettled(asked)).filter(({ status }) => status === 'rejected').length;
+  };
+  beforeEach(() => open({ perWorkload, burst, concurrency, queue }));
+
+  it('a thousand instances of a workload may start at the same instant, with six exchanges each', async () => {
+    expect(await refused(6000, gateway)).toBe(0);
+    expect(await refused(burst - 6000, gateway)).toBe(0);
+    expect(await refused(1, gateway)).toBe(1);
+  });
+
+  it('what is asked at the same instant is refused beyond what is worked on and what waits', async () => {
+    expect(await refused(concurrency + queue, gateway)).toBe(0);
+    expect(await refused(concurrency + queue + 1, orders)).toBe(1);
+  });
+});
+
 describe('refusals', () => {
   it('are counted in a line of the log each second, never one each', async () => {
     for (let count = 0; count < 1000; count++) await admission.run(gateway, 'issue', instantly).catch(() => undefined);
@@ -234,5 +262,34 @@ describe('the operations behind it', () => {
       ['', 'renew'],
       [payments, 'revoke'],
     ]);
+  });
+
+  it('are run for the workload that the JWT of an issuer that vouches would stand for, and for nobody when it would be refused', async () => {
+    const federations = createFederations(
+      [
+        {
+          ...{
+            issuer: 'https://cluster.test',
+            audience: issuerUrl,
+            allowOtherAudiences: false,
+            algorithms: ['ES256'],
+            maxLifeSeconds: 3600,
+          },
+          keys: { jwks: JSON.stringify({ keys: [exportJwk(keyOf(orders))] }) },
+          workloads: [{ id: payments, claims: { sub: 'its-payments' } }],
+        },
+      ],
+      Date.now,
+    );
+    const jwt = (claims: object) => ['eyJhbGciOiJFUzI1NiJ9', Buffer.from(JSON.stringify(claims)).toString('base64url'), 'AAAA'].join('.');
+    const claimed = (client_assertion: string, client_id = '') =>
+      claimedClient(exchangeRequest({ client_assertion, client_id }), { federations });
+    expect(claimed(jwt({ iss: 'https://cluster.test', sub: 'its-payments' }))).toBe(payments);
+    expect(claimed(jwt({ iss: 'https://cluster.test', sub: 'another' }))).toBe('');
+    expect(claimed(jwt({ iss: 'https://cluster.test' }))).toBe('');
+    expect(claimed(jwt({ iss: 'https://unheard.test', sub: 'its-payments' }))).toBe('');
+    expect(claimed('no assertion')).toBe('');
+    expect(claimed(jwt({ iss: 'https://cluster.test', sub: 'its-payments' }), gateway)).toBe(gateway);
+    expect(claimed(authenticate(orders, Date.now, issuerUrl).client_assertion)).toBe(orders);
   });
 });

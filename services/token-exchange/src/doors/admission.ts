@@ -1,5 +1,7 @@
 import { TokenError } from '@tokenmesh/token';
+import { provedClientOf } from '../clients/client-authentication.ts';
 import type { EventLog } from '../event-log.ts';
+import { createWaitingLine, type Waiting } from './waiting-line.ts';
 
 /** How much of token-exchange its clients may use. */
 export interface AdmissionLimits {
@@ -30,7 +32,8 @@ export interface Admission {
    * requests wait in a short queue: by rank, then the workload that has least under way, then in order. A full queue gives up the lowest and latest for
    * one that outranks it, and one of the workload that has most in it for one that has less.
    *
-   * @param claimed Client id that the request claims, not proven yet: when the proof fails, the workload of that name gets its allowance back. Clients that are not registered share one allowance.
+   * @param claimed Client id that the request claims, not proven yet: when it is refused before that is proved, the workload of that name gets its allowance
+   *   back. Clients that are not registered share one allowance.
    * @throws {TokenError} EXCHANGE_OVERLOADED with `retryAfterMs` of when to ask again; and what `work` throws.
    */
   run<T>(claimed: string, rank: AdmissionRank, work: () => Promise<T>): Promise<T>;
@@ -50,9 +53,7 @@ interface Bucket {
   filledAtMs: number;
 }
 
-interface Waiting {
-  readonly clientId: string;
-  readonly rank: number;
+interface WaitingRequest extends Waiting {
   readonly start: () => void;
   readonly refuse: (error: TokenError) => void;
 }
@@ -85,9 +86,8 @@ export function createAdmission({ limits, isRegistered, log, now }: AdmissionOpt
   let running = 0;
   let meanMs = firstGuessMs;
   const buckets = new Map<string, Bucket>();
-  const waiting: Waiting[] = [];
+  const waiting = createWaitingLine<WaitingRequest>(ranks.length);
   const runningOf = new Map<string, number>();
-  const waitingOf = new Map<string, number>();
   const refusals = new Map<string, number>();
   let reportedAtMs = Number.NEGATIVE_INFINITY;
 
@@ -150,43 +150,17 @@ export function createAdmission({ limits, isRegistered, log, now }: AdmissionOpt
     return ((waiting.length + 1) * meanMs) / limits().concurrency;
   }
 
-  /** How many requests of a client wait. */
-  function countWaiting(clientId: string): number {
-    return waitingOf.get(clientId) ?? 0;
-  }
-
-  function stopWaiting(entry: Waiting): void {
-    waiting.splice(waiting.indexOf(entry), 1);
-    count(waitingOf, entry.clientId, -1);
-  }
-
-  /** The one that a full queue gives up: of the lowest rank, of the client that has most in it, the latest. */
-  function findExpendable(): Waiting | undefined {
-    const lowest = Math.max(...waiting.map(({ rank }) => rank));
-    return waiting
-      .filter(({ rank }) => rank === lowest)
-      .reduceRight<Waiting | undefined>(
-        (found, other) => (found && countWaiting(found.clientId) >= countWaiting(other.clientId) ? found : other),
-        undefined,
-      );
-  }
-
   function enter(clientId: string, rank: number): Promise<void> | undefined {
     if (running < limits().concurrency) {
       begin(clientId);
       return undefined;
     }
     if (waiting.length >= limits().queue) {
-      const expendable = findExpendable();
-      const isGivenUp =
-        expendable !== undefined &&
-        (expendable.rank > rank || (expendable.rank === rank && countWaiting(clientId) + 1 < countWaiting(expendable.clientId)));
-      if (!isGivenUp) throw refuse(clientId, 'the queue is full', delayOfQueue());
-      stopWaiting(expendable);
+      const expendable = waiting.takeExpendable({ clientId, rank });
+      if (!expendable) throw refuse(clientId, 'the queue is full', delayOfQueue());
       expendable.refuse(refuse(expendable.clientId, 'the queue is full of requests that go first', delayOfQueue()));
     }
-    count(waitingOf, clientId, 1);
-    return new Promise((resolve, reject) => waiting.push({ clientId, rank, start: resolve, refuse: reject }));
+    return new Promise((resolve, reject) => waiting.add({ clientId, rank, start: resolve, refuse: reject }));
   }
 
   function begin(clientId: string): void {
@@ -194,21 +168,13 @@ export function createAdmission({ limits, isRegistered, log, now }: AdmissionOpt
     count(runningOf, clientId, 1);
   }
 
-  /** The next: of the highest rank, of the client that has least under way, the earliest. */
-  function findNext(): Waiting | undefined {
-    const order = (one: Waiting, other: Waiting) =>
-      one.rank - other.rank || (runningOf.get(one.clientId) ?? 0) - (runningOf.get(other.clientId) ?? 0);
-    return waiting.reduce<Waiting | undefined>((found, other) => (found && order(found, other) <= 0 ? found : other), undefined);
-  }
-
   function leave(clientId: string, startedAtMs: number): void {
     meanMs += (Math.max(now() - startedAtMs, 0) - meanMs) * smoothing;
     running--;
     count(runningOf, clientId, -1);
     while (running < limits().concurrency) {
-      const next = findNext();
+      const next = waiting.takeNext((client) => runningOf.get(client) ?? 0);
       if (!next) return;
-      stopWaiting(next);
       begin(next.clientId);
       next.start();
     }
@@ -225,7 +191,7 @@ export function createAdmission({ limits, isRegistered, log, now }: AdmissionOpt
       try {
         return await work();
       } catch (error) {
-        if (error instanceof TokenError && error.reason === 'CLIENT_AUTHENTICATION_FAILED') giveBack(clientId);
+        if (error instanceof TokenError && provedClientOf(error) === undefined) giveBack(clientId);
         throw error;
       } finally {
         leave(clientId, startedAtMs);

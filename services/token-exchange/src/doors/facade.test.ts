@@ -1,5 +1,6 @@
 import type { JsonWebKey } from 'node:crypto';
 import { request as httpsRequest } from 'node:https';
+import { createDpopNonces, type DpopNonces, nonceWindowMs } from '@tokenmesh/token';
 import { createRemoteJWKSet, customFetch as joseFetch, jwtVerify } from 'jose';
 import * as oauth from 'oauth4webapi';
 import * as openid from 'openid-client';
@@ -11,6 +12,7 @@ import {
   authenticate,
   createTestIssuer,
   createTestLog,
+  encryption,
   gateway,
   grants,
   issuerUrl,
@@ -33,14 +35,20 @@ beforeEach(async () => {
   issuer = { ...opened, policy: createPolicy({ grants: withSessions, ownAudience: own, lifeSeconds: 300 }) };
   issuer.clock.nowMs = Date.now(); // the stock clients have no other clock
   log = createTestLog();
-  facade = await startFacade({
-    operations: createOperations({ keys: issuer.keys, config: issuer.config, run: (work) => work(issuer) }, log),
+  facade = await open();
+});
+
+function open(dpopNonces?: DpopNonces): Promise<Facade> {
+  const asking = { ...issuer, ...(dpopNonces && { dpopNonces }) };
+  return startFacade({
+    operations: createOperations({ keys: issuer.keys, config: issuer.config, run: (work) => work(asking) }, log),
     log,
     listen: { host: '127.0.0.1', port: 0 },
     tls: { cert: Buffer.from(cert), key: Buffer.from(key) },
     url: issuerUrl,
+    dpopNonces,
   });
-});
+}
 
 afterEach(async () => {
   await facade.close();
@@ -89,6 +97,16 @@ async function clientAuth(workload: string): Promise<oauth.ClientAuth> {
   const jwk: JsonWebKey = privateKey.export({ format: 'jwk' });
   const imported = await crypto.subtle.importKey('jwk', jwk, { name: 'ECDSA', namedCurve: 'P-256' }, false, ['sign']);
   return oauth.PrivateKeyJwt({ key: imported, kid });
+}
+
+async function discoverByOpenid(): Promise<openid.Configuration> {
+  const { privateKey, kid } = keyOf(gateway);
+  const jwk: JsonWebKey = privateKey.export({ format: 'jwk' });
+  const imported = await crypto.subtle.importKey('jwk', jwk, { name: 'ECDSA', namedCurve: 'P-256' }, false, ['sign']);
+  return await openid.discovery(new URL(issuerUrl), gateway, undefined, openid.PrivateKeyJwt({ key: imported, kid }), {
+    algorithm: 'oauth2',
+    [openid.customFetch]: toFacade as never,
+  });
 }
 
 async function ownToken(as: oauth.AuthorizationServer, workload: string, audience: string): Promise<oauth.TokenEndpointResponse> {
@@ -175,22 +193,60 @@ describe('a stock OAuth client', () => {
   });
 
   it('openid-client gets a token that a stock JWT verifier takes', async () => {
-    const { privateKey, kid } = keyOf(gateway);
-    const imported = await crypto.subtle.importKey(
-      'jwk',
-      privateKey.export({ format: 'jwk' }),
-      { name: 'ECDSA', namedCurve: 'P-256' },
-      false,
-      ['sign'],
-    );
-    const config = await openid.discovery(new URL(issuerUrl), gateway, undefined, openid.PrivateKeyJwt({ key: imported, kid }), {
-      algorithm: 'oauth2',
-      [openid.customFetch]: toFacade as never,
-    });
+    const config = await discoverByOpenid();
     const { access_token } = await openid.clientCredentialsGrant(config, { audience: orders });
     const keys = createRemoteJWKSet(new URL(`${issuerUrl}/jwks`), { [joseFetch]: toFacade as never });
     const { payload } = await jwtVerify(access_token, keys, { issuer: issuerUrl, audience: orders, typ: 'at+jwt', algorithms: ['ES256'] });
     expect(payload).toMatchObject({ sub: gateway, client_id: gateway });
+  });
+
+  describe('of which DPoP nonces are wanted', () => {
+    let nonceNowMs: number;
+    beforeEach(async () => {
+      await facade.close();
+      nonceNowMs = Date.now();
+      facade = await open(createDpopNonces(encryption.derive('DPoP nonces'), () => nonceNowMs));
+    });
+
+    /** For what calls were refused, in order. */
+    const refusals = () => log.entries.flatMap(({ event, reason }) => (event === 'call.refused' ? [reason] : []));
+
+    it('is told the nonce with the refusal, and comes again with it', async () => {
+      const as = await discover();
+      const client = { client_id: gateway };
+      const DPoP = oauth.DPoP({}, await oauth.generateKeyPair('ES256'));
+      const ask = async () =>
+        oauth.clientCredentialsGrantRequest(as, client, await clientAuth(gateway), { audience: orders }, { ...fetchOptions, DPoP });
+      const refused = await ask();
+      expect([refused.status, refused.headers.get('dpop-nonce')]).toEqual([400, expect.stringMatching(/^[A-Za-z0-9_-]{22}$/)]);
+      const wanted = await oauth.processClientCredentialsResponse(as, client, refused).catch((error: unknown) => error);
+      expect(wanted).toMatchObject({ error: 'use_dpop_nonce' });
+      expect(oauth.isDPoPNonceError(wanted)).toBe(true);
+      const token = await oauth.processClientCredentialsResponse(as, client, await ask());
+      expect(token.token_type).toBe('dpop');
+    });
+
+    it('openid-client comes again by itself, once until the nonce is too old', async () => {
+      const config = await discoverByOpenid();
+      const DPoP = openid.getDPoPHandle(config, await openid.randomDPoPKeyPair('ES256'));
+      const ask = () => openid.clientCredentialsGrant(config, { audience: orders }, { DPoP });
+      await ask();
+      await ask();
+      expect(refusals()).toEqual(['PROOF_NONCE_REQUIRED']);
+      nonceNowMs += nonceWindowMs;
+      await ask(); // accepted, and answered with the nonce of this window
+      nonceNowMs += nonceWindowMs;
+      await ask();
+      expect(refusals()).toEqual(['PROOF_NONCE_REQUIRED']);
+      nonceNowMs += 2 * nonceWindowMs;
+      await ask();
+      expect(refusals()).toEqual(['PROOF_NONCE_REQUIRED', 'PROOF_NONCE_REQUIRED']);
+    });
+
+    it('is not told one when it brings no proof', async () => {
+      const response = await post('/token', { grant_type: 'client_credentials', audience: orders, ...credentialOf(gateway) });
+      expect([response.status, response.headers.get('dpop-nonce')]).toEqual([200, null]);
+    });
   });
 
   it('is told an error of RFC 6749 that it understands', async () => {

@@ -5,7 +5,7 @@ import type { TLSSocket } from 'node:tls';
 import { getRequestListener, type HttpBindings } from '@hono/node-server';
 import { oauthError, refusalStatus } from '@tokenmesh/interceptor';
 import type { GetMetadataResponse, IntrospectTokenResponse } from '@tokenmesh/proto';
-import { type Reason, TokenError } from '@tokenmesh/token';
+import { type DpopNonces, type Reason, TokenError } from '@tokenmesh/token';
 import { type Context, Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { type ClientEvidence, readClientCertificate } from '../clients/client-evidence.ts';
@@ -21,6 +21,8 @@ export interface FacadeOptions {
   readonly tls: ServerTls;
   /** Where clients reach it, without a trailing slash; what the metadata's endpoints begin with. */
   readonly url: string;
+  /** The nonces that `operations` asks of DPoP proofs; absent: none. */
+  readonly dpopNonces?: DpopNonces | undefined;
 }
 
 /** What the Node server hands to handlers. */
@@ -76,11 +78,17 @@ export async function startFacade(options: FacadeOptions): Promise<Facade> {
   };
 }
 
-function createApp({ operations, log, url }: FacadeOptions): Hono<NodeEnv> {
+function createApp({ operations, log, url, dpopNonces }: FacadeOptions): Hono<NodeEnv> {
   const app = new Hono<NodeEnv>();
   app.use(bodyLimit({ maxSize: maxBodyBytes, onError: (c) => oauthFailure(c, 413, 'invalid_request', 'the request is too large') }));
   app.onError((error, c) => answerError(c, error, log));
   app.notFound((c) => oauthFailure(c, 404, 'invalid_request', 'there is no such endpoint'));
+
+  // RFC 9449 section 8.2: with every answer, so that the next proof holds the nonce without a refusal before
+  app.use(async (c, next) => {
+    await next();
+    if (dpopNonces && c.req.header('dpop') !== undefined) c.header('dpop-nonce', dpopNonces.current());
+  });
 
   app.post('/token', async (c) => {
     const response = await operations.exchange({ ...emptyExchange, ...(await readParameters(c, exchangeParameters)) }, evidenceOf(c, url));

@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs';
+import { request } from 'node:https';
 import { join } from 'node:path';
 import { type Client, credentials, Metadata, Server, type ServiceError, status } from '@grpc/grpc-js';
 import {
@@ -64,6 +65,7 @@ async function start(clientCertificates: 'required' | 'optional', development = 
     file('tokenmesh.yaml'),
     `trust_domain: shop.test
 listen: 127.0.0.1:0
+facade: { listen: 127.0.0.1:0 }
 development: ${development}
 tls: { cert: tls.crt, key: tls.key, client_ca: ca.crt, client_certificate: ${clientCertificates} }
 store: { sqlite: record.db }
@@ -152,6 +154,23 @@ describe('with client certificates optional', () => {
     expect(await refusal(ask(createTestCertificate()))).toEqual(refused);
     expect(await refusal(ask(ordersCertificate))).toEqual(refused);
     expect(await refusal(ask(gatewayCertificate, orders))).toEqual(refused);
+  });
+
+  it('authenticates by a certificate of its authority over HTTP as well, and by no other', async () => {
+    const form = new URLSearchParams({ client_id: gateway, grant_type: 'client_credentials', audience: orders });
+    const headers = { 'content-type': 'application/x-www-form-urlencoded' };
+    const ask = (certificate?: TestCertificate) =>
+      new Promise<number | undefined>((resolve, reject) => {
+        const tls = { ca: authority.cert, agent: false, ...(certificate && { key: certificate.key, cert: certificate.cert }) };
+        const options = { host: 'localhost', port: exchange.facadePort, path: '/token', method: 'POST', headers, ...tls };
+        const sent = request(options, (response) => resolve(response.resume().statusCode));
+        sent.on('error', reject);
+        sent.end(form.toString());
+      });
+    expect(await ask(gatewayCertificate)).toBe(200);
+    for (const other of [undefined, ordersCertificate, createTestAuthority().issue([gateway]), createTestCertificate()]) {
+      expect(await ask(other)).toBe(401);
+    }
   });
 
   it('carries a bound token to whom it is for, who exchanges it with the evidence of its binding, and to nobody else', async () => {

@@ -15,7 +15,7 @@ const maxRequests = 32;
  * takes nothing from the others. All that are issued are durable together; when the record fails, none is.
  *
  * @returns For each request, in order, the token or its refusal.
- * @throws {TokenError} CLIENT_AUTHENTICATION_FAILED, PROOF_INVALID, PROOF_REPLAYED; REQUEST_INVALID for none or more than 32 requests.
+ * @throws {TokenError} CLIENT_AUTHENTICATION_FAILED, PROOF_INVALID, PROOF_NONCE_REQUIRED, PROOF_REPLAYED; REQUEST_INVALID for none or more than 32 requests.
  */
 export async function exchangeTokens(
   { requests, ...parameters }: ExchangeTokensRequest,

@@ -126,54 +126,6 @@ describe('an opaque access token', () => {
 });
 
 describe('T-24 a revocation of', () => {
-  const withRefresh = () => under((grant) => ({ ...grant, refresh: grant.to !== own }));
-  /** Each way to a token of gateway for orders, or of orders on behalf of gateway for payments. */
-  const ways: Readonly<Record<string, (type: string) => Promise<IssuedToken>>> = {
-    client_credentials: (requested_token_type) => ask(gateway, { audience: orders, requested_token_type }),
-    'token-exchange': async (requested_token_type) =>
-      onBehalf(orders, payments, bearer(await ask(gateway, { audience: orders })), { requested_token_type }),
-    'token-exchange with an actor token': async (requested_token_type) => {
-      const actor_token = bearer(await ask(payments, { audience: own }));
-      const at = under((grant) => (grant.from === payments ? { ...grant, to: payments } : grant));
-      const subject = bearer(await ask(gateway, { audience: orders }));
-      return await onBehalf(orders, payments, subject, { requested_token_type, actor_token, actor_token_type: accessToken }, at);
-    },
-    'token-exchange for a foreign subject': (requested_token_type) =>
-      onBehalf(orders, payments, foreign(), { requested_token_type, subject_token_type: idToken }, withIssuers()),
-    refresh_token: async (requested_token_type) => {
-      const { response } = await ask(gateway, { audience: orders, requested_token_type }, withRefresh());
-      return await ask(gateway, { grant_type: 'refresh_token', refresh_token: response.refresh_token }, withRefresh());
-    },
-  };
-  const targets = {
-    token: ({ claims }: IssuedToken) => claims.jti,
-    subject: ({ claims }: IssuedToken) => claims.sub,
-    client: ({ claims }: IssuedToken) => claims.client_id,
-    chain: ({ claims }: IssuedToken) => claims.txn,
-    audience: ({ claims }: IssuedToken) => claims.aud,
-    grant: ({ claims }: IssuedToken) => `${claims.client_id} ${claims.aud}`,
-    session: ({ claims }: IssuedToken) => claims.sid,
-    actor: ({ claims }: IssuedToken) => claims.act?.sub,
-    all: () => '',
-  } as const;
-  const kinds = Object.keys(targets) as (keyof typeof targets)[]; // the keys of a constant
-  const table = kinds.flatMap((kind) => Object.keys(ways).flatMap((way) => [jwt, opaque].map((type) => [kind, way, type] as const)));
-
-  it.each(table)('%s covers what %s gave as %s, and nothing that is given afterwards', async (kind, way, type) => {
-    const give = ways[way];
-    const issued = await give?.(type);
-    const value = issued && targets[kind](issued);
-    if (!issued || value === undefined) return expect(['session', 'actor']).toContain(kind); // a token without one
-    const answer = () => introspect(issued.claims.aud, bearer(issued));
-    expect(await answer()).toMatchObject({ active: true });
-    await issuer.revocations.append({ targets: [{ kind, value }], requestedBy: operator });
-    expect(await answer()).toEqual({ active: false });
-    // a second later: a foreign subject's token has no position in the log, only a time
-    issuer.clock.nowMs += 1000;
-    const later = await give?.(type);
-    expect(await introspect(issued.claims.aud, later ? bearer(later) : '')).toMatchObject({ active: true });
-  });
-
   it.each([jwt, opaque])('a token by its client covers %s', async (type) => {
     const issued = await ask(gateway, { audience: orders, requested_token_type: type });
     expect(await reasonOf(revoke(orders, bearer(issued)))).toBe('CLIENT_NOT_ALLOWED');

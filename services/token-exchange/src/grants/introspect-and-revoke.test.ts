@@ -95,7 +95,11 @@ describe('introspection', () => {
   });
 
   it('needs a client that authenticates, is not suspended, and asks about something', async () => {
-    expect(await reasonOf(introspectToken(introspectRequest({ token: issued() }), issuer))).toBe('CLIENT_AUTHENTICATION_FAILED');
+    for (const client_id of ['', payments]) {
+      expect(await reasonOf(introspectToken(introspectRequest({ client_id, token: issued() }), issuer))).toBe(
+        'CLIENT_AUTHENTICATION_FAILED',
+      );
+    }
     expect(await reasonOf(introspect(payments, ''))).toBe('REQUEST_INVALID');
     await issuer.revocations.append({ targets: [{ kind: 'client', value: payments }], requestedBy: operator, suspend: payments });
     expect(await reasonOf(introspect(payments, issued()))).toBe('CLIENT_NOT_ALLOWED');
@@ -156,7 +160,9 @@ describe('revocation by a client', () => {
   });
 
   it('T-33 needs a client that authenticates', async () => {
-    expect(await reasonOf(revokeToken(revokeRequest({ token: issued() }), issuer))).toBe('CLIENT_AUTHENTICATION_FAILED');
+    for (const client_id of ['', orders]) {
+      expect(await reasonOf(revokeToken(revokeRequest({ client_id, token: issued() }), issuer))).toBe('CLIENT_AUTHENTICATION_FAILED');
+    }
     expect((await issuer.store.head()).n).toBe(0);
   });
 

@@ -1,5 +1,4 @@
-import type { VerifiedToken } from '@tokenmesh/token';
-import { verifyForAnyAudience } from '@tokenmesh/token';
+import { type DpopNonces, type VerifiedToken, verifyForAnyAudience } from '@tokenmesh/token';
 import type { Federations } from '../clients/federation.ts';
 import type { Config } from '../config/config.ts';
 import type { KeyRing } from '../keys/keys.ts';
@@ -16,6 +15,8 @@ export interface Issuer {
   readonly federations?: Federations;
   /** On behalf of whose subjects workloads may act; absent: nobody's but its own. */
   readonly subjectIssuers?: SubjectIssuers;
+  /** What DPoP proofs have to hold; absent: nothing. */
+  readonly dpopNonces?: DpopNonces;
   readonly policy: Policy;
   readonly keys: KeyRing;
   readonly store: Store;

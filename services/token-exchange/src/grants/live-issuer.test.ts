@@ -1,6 +1,9 @@
 import { createRevocationSet } from '@tokenmesh/revocation';
-import type { VerifiedToken } from '@tokenmesh/token';
+import { exportJwk, generateSigningKey, type VerifiedToken } from '@tokenmesh/token';
+import { SignJWT } from 'jose';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { jwtBearerAssertion } from '../clients/client-authentication.ts';
+import { createFederations, type Federation } from '../clients/federation.ts';
 import type { Config, Workload } from '../config/config.ts';
 import { ConfigError } from '../config/config-problem.ts';
 import type { RevocationLog } from '../revocation/revocation-log.ts';
@@ -25,6 +28,7 @@ import { exchangeToken, type IssuedToken } from './exchange-token.ts';
 import { handlesOf } from './issuer.ts';
 import { type LiveIssuer, openLiveIssuer } from './live-issuer.ts';
 import { createPolicy, type Grant } from './policy.ts';
+import { createSubjectIssuers, type SubjectIssuer } from './subject-issuer.ts';
 
 const lives = { lifeSeconds: 300, ceilingSeconds: 900, sessionSeconds: 28_800 };
 let issuer: TestIssuer;
@@ -32,11 +36,43 @@ let log: ReturnType<typeof createTestLog>;
 let live: LiveIssuer;
 /** Fails the next append of the log when set. */
 let brokenLog: Error | undefined;
+/** How often other issuers were opened. */
+let opened: number;
+
+const otherKey = generateSigningKey('ES256', 'other-1');
+const otherIssuer = {
+  issuer: 'https://other-issuer.test',
+  audience: issuerUrl,
+  algorithms: ['ES256'],
+  keys: { jwks: JSON.stringify({ keys: [exportJwk(otherKey)] }) },
+} as const;
+/** Vouches for gateway. */
+const federation: Federation = {
+  ...otherIssuer,
+  allowOtherAudiences: false,
+  maxLifeSeconds: 3600,
+  workloads: [{ id: gateway, claims: { sub: 'its-gateway' } }],
+};
+/** On behalf of its subjects gateway may act when a grant says so. */
+const subjectIssuer: SubjectIssuer = {
+  ...otherIssuer,
+  issuer: 'https://people.test',
+  subjectClaim: 'sub',
+  subjectPrefix: 'user:',
+  requiredClaims: {},
+};
+
+const signed = (iss: string, sub: string) =>
+  new SignJWT({ iss, sub, aud: issuerUrl })
+    .setProtectedHeader({ alg: 'ES256', kid: otherKey.kid })
+    .setIssuedAt(issuer.now() / 1000)
+    .setExpirationTime(issuer.now() / 1000 + 300)
+    .sign(otherKey.privateKey);
 
 beforeEach(async () => {
   issuer = await createTestIssuer();
   log = createTestLog();
-  brokenLog = undefined;
+  [brokenLog, opened] = [undefined, 0];
   live = await open(configuration());
 });
 afterEach(() => issuer.close());
@@ -66,6 +102,10 @@ function open(config: Config): Promise<LiveIssuer> {
   return openLiveIssuer({
     config,
     parts: { ...issuer, revocations },
+    trust: ({ federations = [], subjectIssuers = [] }) => {
+      opened++;
+      return { federations: createFederations(federations, issuer.now), subjectIssuers: createSubjectIssuers(subjectIssuers, issuer.now) };
+    },
     compile: (next) => createPolicy({ grants: next.grants, ownAudience: own, lifeSeconds: next.tokens.lifeSeconds }),
     log,
   });
@@ -184,6 +224,53 @@ describe('a configuration that is exchanged', () => {
       listen: { port: 0 },
       tokens: { lifeSeconds: 60, ceilingSeconds: 900, sessionSeconds: 28_800 },
     });
+  });
+
+  it('trusts the issuers of the new configuration from the next request on, and no other', async () => {
+    const vouchedFor = async () => {
+      const proof = {
+        client_id: '',
+        client_assertion_type: jwtBearerAssertion,
+        client_assertion: await signed(otherIssuer.issuer, 'its-gateway'),
+      };
+      return await live.run((current) => exchangeToken({ ...request(gateway, orders), ...proof }, current));
+    };
+    expect(await reasonOf(vouchedFor())).toBe('CLIENT_AUTHENTICATION_FAILED');
+    const { members, needsRestart } = await live.apply(configuration({ federations: [federation] }));
+    expect([members, needsRestart]).toEqual([['federation'], []]);
+    const issued = await vouchedFor();
+    expect(issued.claims.client_id).toBe(gateway);
+    await live.apply(configuration());
+    expect(await reasonOf(vouchedFor())).toBe('CLIENT_AUTHENTICATION_FAILED');
+    expect(await isRevoked(issued)).toBe(false); // as with an exchanged key
+  });
+
+  it('lets nobody act any more for the subjects of an issuer that is taken out, and revokes what is under its grants', async () => {
+    const delegation = { scopes: ['orders.write'], issuers: [subjectIssuer.issuer] };
+    const onBehalf = async () => {
+      const subject = {
+        subject_token: await signed(subjectIssuer.issuer, 'ada'),
+        subject_token_type: 'urn:ietf:params:oauth:token-type:jwt',
+      };
+      const grant_type = 'urn:ietf:params:oauth:grant-type:token-exchange';
+      return await live.run((current) => exchangeToken({ ...request(gateway, orders), grant_type, ...subject }, current));
+    };
+    await live.apply(configuration({ subjectIssuers: [subjectIssuer], grants: changed(gateway, orders, { delegation }) }));
+    const issued = await onBehalf();
+    expect(issued.claims).toMatchObject({ sub: 'user:ada', client_id: gateway });
+    const { revoked } = await live.apply(configuration());
+    expect(revoked).toEqual([{ kind: 'grant', value: `${gateway} ${orders}` }]);
+    expect(await isRevoked(issued)).toBe(true);
+    expect(await reasonOf(onBehalf())).toBe('SUBJECT_TOKEN_INVALID');
+  });
+
+  it('opens other issuers again only when they are others: their keys stay known', async () => {
+    await live.apply(configuration({ federations: [federation], subjectIssuers: [subjectIssuer] }));
+    const before = opened;
+    await live.apply(configuration({ federations: [{ ...federation }], subjectIssuers: [subjectIssuer], grants: [] }));
+    expect(opened).toBe(before);
+    await live.apply(configuration({ federations: [{ ...federation, maxLifeSeconds: 60 }], subjectIssuers: [subjectIssuer] }));
+    expect(opened).toBe(before + 1);
   });
 
   it('of another trust domain is refused whole', async () => {

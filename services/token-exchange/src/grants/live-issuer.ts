@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { auditEntry } from '../audit/audit.ts';
+import type { Federations } from '../clients/federation.ts';
 import type { Config } from '../config/config.ts';
 import { ConfigError } from '../config/config-problem.ts';
 import type { EventLog } from '../event-log.ts';
@@ -42,6 +43,8 @@ export interface LiveIssuer {
   readonly keys: KeyRing;
   /** In force now; what cannot change at run time is as it was at the start. */
   readonly config: Config;
+  /** In force now. */
+  readonly federations: Federations;
   /** Decides by what is in force when it is asked. */
   readonly policy: Policy;
   /**
@@ -61,17 +64,28 @@ export interface LiveIssuer {
   apply(next: Config): Promise<ConfigChange>;
 }
 
+/** Whoever else may vouch for workloads, and on behalf of whose subjects they may act. */
+export type OtherIssuers = Required<Pick<Issuer, 'federations' | 'subjectIssuers'>>;
+
 export interface LiveIssuerOptions {
   readonly config: Config;
   /** What the operations work with besides the configuration. */
-  readonly parts: Omit<Issuer, 'config' | 'policy'>;
+  readonly parts: Omit<Issuer, 'config' | 'policy' | keyof OtherIssuers>;
   /** Compiles the policy of a configuration. */
   readonly compile: (config: Config) => Policy;
+  /** Opens the other issuers of a configuration; called again when it names others. */
+  readonly trust: (config: Config) => OtherIssuers;
   readonly log: EventLog;
 }
 
 /** Members of a configuration that come into force at run time; every other one needs a restart, as a listener or a database is not exchanged. */
-const liveMembers: readonly (keyof Config)[] = ['workloads', 'grants', 'limits'];
+const liveMembers: readonly (keyof Config)[] = ['workloads', 'grants', 'limits', 'federations', 'subjectIssuers', 'audit'];
+/** What the file calls members that have another name here. */
+const namesInFile: Partial<Record<keyof Config, string>> = {
+  trustDomain: 'trust_domain',
+  federations: 'federation',
+  subjectIssuers: 'issuers',
+};
 /** protocol section 7: what one event holds. */
 const maxTargets = 500;
 type Terms = Omit<AppliedTerms, 'withdrawnAtMs'>;
@@ -80,8 +94,9 @@ type Terms = Omit<AppliedTerms, 'withdrawnAtMs'>;
 const maxNames = 100;
 
 /** Opens the issuer under its first configuration: what is no longer in it, compared with what the record remembers, has been revoked when this resolves. */
-export async function openLiveIssuer({ config: first, parts, compile, log }: LiveIssuerOptions): Promise<LiveIssuer> {
+export async function openLiveIssuer({ config: first, parts, compile, trust, log }: LiveIssuerOptions): Promise<LiveIssuer> {
   const { store, revocations, now } = parts;
+  let others = trust(first);
   let current: Issuer & { readonly config: Config } = build(first);
   let applying: Promise<unknown> = Promise.resolve();
   /** What left the policy of this process and is not revoked yet: another replica's events of the same kind may have come too early for it. */
@@ -90,6 +105,7 @@ export async function openLiveIssuer({ config: first, parts, compile, log }: Liv
   function build(config: Config): Issuer & { readonly config: Config } {
     const issuer: Issuer & { readonly config: Config } = {
       ...parts,
+      ...others,
       config,
       policy: compile(config),
       store: undoingWhen(store, () => current !== issuer),
@@ -145,14 +161,20 @@ export async function openLiveIssuer({ config: first, parts, compile, log }: Liv
       ]);
     }
     const config = withLiveMembers(previous, next);
+    // opened again only when they are others: what is known of their keys serves while they cannot be reached
+    const isTrustTheSame = isDeepStrictEqual([previous.federations, previous.subjectIssuers], [config.federations, config.subjectIssuers]);
+    const othersOfNext = isTrustTheSame ? others : trust(config);
     await remember(config, auditedChange(compare(previous, config))); // before anything is issued under it: a crash must not forget it
     const isHeld = coverageOf(config);
     for (const terms of termsOf(previous)) if (!isHeld(terms)) owed.add(nameOf(terms));
+    others = othersOfNext;
     current = build(config); // before the event: see `run`
     const revoked = await revokeWithdrawn(config, (terms) => terms.withdrawnAtMs === 0 || owed.has(nameOf(terms)));
     owed.clear();
     const change = { ...compare(previous, config), needsRestart: differing(next, config), revoked };
-    log.info({ event: 'config.applied', ...describeChange(change) });
+    const applied = { event: 'config.applied', ...describeChange(change) };
+    if (change.needsRestart.length > 0) log.warn(applied);
+    else log.info(applied);
     return change;
   }
 
@@ -164,6 +186,9 @@ export async function openLiveIssuer({ config: first, parts, compile, log }: Liv
     keys: parts.keys,
     get config() {
       return current.config;
+    },
+    get federations() {
+      return others.federations;
     },
     policy: {
       decide: (...question) => current.policy.decide(...question),
@@ -215,10 +240,13 @@ function withLiveMembers(previous: Config, next: Config): Config {
   return { ...previous, ...live, tokens };
 }
 
-/** Names of the members in which two configurations differ. */
+/** Names of the members in which two configurations differ, as the file spells them. */
 function differing(one: Config, other: Config): readonly string[] {
   const names = new Set([...Object.keys(one), ...Object.keys(other)]) as Set<keyof Config>; // what both were built with
-  return [...names].filter((name) => !isDeepStrictEqual(one[name], other[name])).sort();
+  return [...names]
+    .filter((name) => !isDeepStrictEqual(one[name], other[name]))
+    .map((name) => namesInFile[name] ?? name)
+    .sort();
 }
 
 function compare(previous: Config, next: Config): Pick<ConfigChange, 'workloads' | 'grants' | 'members'> {

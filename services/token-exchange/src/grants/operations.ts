@@ -47,7 +47,7 @@ export interface TokenOperations {
 /** The part of the live issuer that operations need. */
 export interface OperatedIssuer extends Pick<LiveIssuer, 'run'> {
   readonly keys: Pick<KeyRing, 'token'>;
-  readonly config: Pick<Config, 'issuer' | 'audience' | 'workloads' | 'development'>;
+  readonly config: Pick<Config, 'issuer' | 'audience' | 'workloads' | 'development'> & Partial<Pick<Config, 'tls'>>;
 }
 
 /** @param live Under whose policy each operation runs from beginning to end. */
@@ -80,6 +80,8 @@ export function createOperations(live: OperatedIssuer, log: EventLog): TokenOper
       token_endpoint_auth_signing_alg_values_supported: [...algorithmNames],
       // of token-exchange itself: which scopes other audiences have is theirs to tell
       scopes_supported: [...ownScopes],
+      dpop_signing_alg_values_supported: [...algorithmNames],
+      tls_client_certificate_bound_access_tokens: live.config.tls?.clientCa !== undefined,
     }),
   };
 }

@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 
 /** The key-encryption key is missing, malformed, or not the one that the stored keys were sealed with. Never holds key bytes. */
@@ -12,6 +12,8 @@ export interface KeyEncryption {
   seal(secret: string, context: string): string;
   /** @throws {KeyEncryptionError} When the text was sealed with another key or context, or was changed. */
   open(sealed: string, context: string): string;
+  /** A key of 32 bytes for another purpose (HKDF, RFC 5869): the same for every process that has this key-encryption key, and telling nothing of it. */
+  derive(purpose: string): Buffer;
 }
 
 const variable = 'TOKENMESH_KEY_ENCRYPTION_KEY';
@@ -77,5 +79,6 @@ export function createKeyEncryption(base64: string, source: string): KeyEncrypti
         );
       }
     },
+    derive: (purpose) => Buffer.from(hkdfSync('sha256', key, '', `tokenmesh ${purpose}`, 32)),
   };
 }

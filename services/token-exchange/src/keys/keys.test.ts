@@ -144,6 +144,16 @@ describe('the key ring', () => {
 });
 
 describe('the key-encryption key', () => {
+  it('derives a key for each other purpose, the same in every process that has it', () => {
+    const derived = (fill: number, purpose: string) =>
+      createKeyEncryption(Buffer.alloc(32, fill).toString('base64'), 'the test').derive(purpose).toString('hex');
+    expect(derived(1, 'DPoP nonces')).toMatch(/^[0-9a-f]{64}$/);
+    expect(derived(1, 'DPoP nonces')).toBe(derived(1, 'DPoP nonces'));
+    expect(derived(1, 'DPoP nonces')).not.toBe(derived(1, 'another purpose'));
+    expect(derived(1, 'DPoP nonces')).not.toBe(derived(2, 'DPoP nonces'));
+    expect(derived(1, 'DPoP nonces')).not.toBe(Buffer.alloc(32, 1).toString('hex'));
+  });
+
   const good = Buffer.alloc(32, 1).toString('base64');
   const file = () => join(directory.path, 'kek');
 

@@ -53,6 +53,19 @@ it('revokes whatever was issued before, also under positions that the backup doe
   expect(set.find(tokenWith(rn))).toBeUndefined();
 });
 
+it('is kept in the audit, whose chains hold', async () => {
+  const targets = [{ kind: 'subject', value: 's' }] as const;
+  const { n } = await issuer.revocations.append({ targets, requestedBy: operator });
+  const former = await issuer.store.head();
+  const verifiedBefore = await issuer.store.verifyAudit();
+  const head = await begin();
+  const [event, ...others] = await issuer.store.queryAudit({ kind: 'epoch.begun' }, 10);
+  expect(others).toEqual([]);
+  expect(event).toMatchObject({ who: 'begin-epoch', decision: 'allowed', t: issuer.now() });
+  expect(event?.what).toMatchObject({ epoch: head.epoch, n: `${head.n}`, former_epoch: former.epoch, former_n: `${n}` });
+  expect(await issuer.store.verifyAudit()).toMatchObject({ breaks: [], events: verifiedBefore.events + 1 });
+});
+
 it('keeps what was revoked in the former epoch', async () => {
   const exp = Math.floor(issuer.now() / 1000) + 300;
   await issuer.revocations.append({ targets: [{ kind: 'token', value: 'j', exp }], requestedBy: operator });

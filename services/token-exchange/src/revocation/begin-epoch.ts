@@ -1,4 +1,5 @@
 import { genesisHash, signEvent } from '@tokenmesh/revocation';
+import { auditEntry } from '../audit/audit.ts';
 import type { KeyRing } from '../keys/keys.ts';
 import type { Head } from '../record/revocation-records.ts';
 import type { Store } from '../record/store.ts';
@@ -20,6 +21,7 @@ export interface BeginEpochOptions {
  * revocations a second, 99 days), so that every `rn` that was ever stamped lies below. Two million restores fit into a number.
  */
 const epochDistance = 2 ** 32;
+const note = 'the record was restored from a backup';
 /** Verifiers may tolerate this difference of clocks at most (seconds), and so accept a token this long after its `exp`. */
 const clockToleranceSeconds = 60;
 
@@ -28,7 +30,7 @@ const clockToleranceSeconds = 60;
  * since the backup are lost, so everything that was issued until now is revoked with them. What is issued afterwards works at once.
  *
  * No token-exchange may be running on the record; one that is (a replica on PostgreSQL) stops revoking and has to be started again. Does NOT
- * bring back anything else that the backup lacks: workloads suspended since then are to be suspended again.
+ * bring back anything else that the backup lacks: workloads suspended since then are to be suspended again. The audit keeps it as `epoch.begun`.
  *
  * @returns Where the new log stands.
  */
@@ -49,9 +51,9 @@ export async function beginEpoch({ store, keys, issuer, mesh, ceilingSeconds, no
     const feedKey = await keys.feedKey(transaction);
     const { compact, hash } = signEvent({ iss: issuer, aud: mesh, iat, jti: newId(), epoch, n, t, prev, targets: [target] }, feedKey);
     // unsent: if there is a courier, the service hands it over when it starts
-    await transaction.appendEvent({ n, compact, hash, t, sent: false }, [
-      { ...target, n, t, revokedBy: 'begin-epoch', note: 'the record was restored from a backup' },
-    ]);
+    await transaction.appendEvent({ n, compact, hash, t, sent: false }, [{ ...target, n, t, revokedBy: 'begin-epoch', note }]);
+    const what = { epoch, n: `${n}`, former_epoch: before.epoch, former_n: `${before.n}`, note };
+    transaction.audit(auditEntry('epoch.begun', now, { who: 'begin-epoch', what }));
     return { epoch, n, h: hash };
   });
 }
