@@ -1,0 +1,103 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { createCertificateAuthority } from '@tokenmesh/shop/demo';
+import { exportJwk, exportSigningKey, generateSigningKey, signClientAssertion } from '@tokenmesh/token';
+import { type Program, runProgram, startProgram } from './program.ts';
+import { createTemporaryDirectory } from './temporary-directory.ts';
+
+const main = fileURLToPath(new URL('../../services/token-exchange/src/main.ts', import.meta.url));
+const jwtBearer = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
+
+export const [gateway, payments, operator, tokenExchange] = ['gateway', 'payments', 'operator', 'token-exchange'].map(
+  (name) => `spiffe://faults.test/${name}`,
+) as [string, string, string, string]; // as many as names
+const issuer = 'https://token-exchange.faults.test';
+/** What a refresh token's requests may choose from. */
+export const paymentScopes = ['payments.charge', 'payments.watch', 'a', 'b', 'c', 'd', 'e'];
+
+/**
+ * The files of one mesh, in a directory of its own: `ca.pem`, `cert.pem` and `key.pem` of every server, `<workload>.pem` with which a workload
+ * proves who it is, configurations.
+ */
+export interface FaultMesh {
+  readonly directory: string;
+  /** PEM. */
+  readonly ca: string;
+  /** Client authentication, good for one request. */
+  authenticate(workload: string): { readonly client_id: string; readonly client_assertion_type: string; readonly client_assertion: string };
+  /** Starts a token-exchange on a port of its own choice. All that are started with the same name are one after the other. */
+  start(name: string, store: object, settings?: object): Promise<Program>;
+  /** What `audit-verify` says of the record that one of this name used, and whether the audit holds. */
+  verifyAudit(name: string): Promise<{ readonly holds: boolean; readonly output: string }>;
+  remove(): void;
+}
+
+/** Tokens live for longer than any campaign, and no key rotates unless it is asked to, so that whatever ends before was made to end. */
+const longLives = { keys: { activation_timeout: '10s', rotate_every: '13h' }, tokens: { life: '1h', ceiling: '2h', session: '8h' } };
+
+export async function createFaultMesh(): Promise<FaultMesh> {
+  const { path: directory, remove } = createTemporaryDirectory('mesh');
+  const authority = await createCertificateAuthority('faults.test');
+  const certificate = await authority.issue(tokenExchange);
+  const keys = new Map([gateway, payments, operator].map((workload) => [workload, generateSigningKey()]));
+  const keyOf = (workload: string) => {
+    const key = keys.get(workload);
+    if (!key) throw new Error(`no workload ${workload}`);
+    return key;
+  };
+  for (const [workload, key] of keys)
+    await writeFile(join(directory, `${workload.slice(workload.lastIndexOf('/') + 1)}.pem`), exportSigningKey(key));
+  await writeFile(join(directory, 'ca.pem'), authority.cert);
+  await writeFile(join(directory, 'cert.pem'), certificate.cert);
+  await writeFile(join(directory, 'key.pem'), certificate.key);
+  const encryptionKey = randomBytes(32).toString('base64');
+  const fileOf = (name: string) => join(directory, name, 'tokenmesh.yaml');
+
+  async function configure(name: string, store: object, settings: object): Promise<void> {
+    await mkdir(join(directory, name), { recursive: true });
+    const document = {
+      trust_domain: 'faults.test',
+      listen: '127.0.0.1:0',
+      tls: { cert: '../cert.pem', key: '../key.pem' },
+      store,
+      ...longLives,
+      limits: { per_workload: 100_000, burst: 1_000_000, concurrency: 1000, queue: 100_000 },
+      workloads: [...keys].map(([id, key]) => ({ id, jwks: { keys: [exportJwk(key)] } })),
+      audiences: [{ id: payments, scopes: paymentScopes }],
+      grants: [
+        { from: gateway, to: payments, scopes: paymentScopes, refresh: true },
+        { from: operator, to: tokenExchange, scopes: ['admin.read', 'admin.revoke', 'admin.keys'] },
+      ],
+      ...settings,
+    };
+    await writeFile(fileOf(name), JSON.stringify(document)); // JSON is YAML
+  }
+
+  return {
+    directory,
+    ca: authority.cert,
+    authenticate: (workload) => ({
+      client_id: workload,
+      client_assertion_type: jwtBearer,
+      client_assertion: signClientAssertion({
+        clientId: workload,
+        audience: issuer,
+        key: keyOf(workload),
+        now: Date.now,
+        newId: randomUUID,
+        lifeSeconds: 60,
+      }),
+    }),
+    async start(name, store, settings = {}) {
+      await configure(name, store, settings);
+      return await startProgram(main, ['--config', fileOf(name)], { TOKENMESH_KEY_ENCRYPTION_KEY: encryptionKey });
+    },
+    async verifyAudit(name) {
+      const { code, output } = await runProgram(main, ['audit-verify', '--config', fileOf(name)]);
+      return { holds: code === 0, output: output.trim().split('\n').at(-1) ?? '' };
+    },
+    remove,
+  };
+}
