@@ -28,6 +28,33 @@ describe('readCredential', () => {
     expect(readCredential(withAuthorization('DPoP abc'))).toEqual({ scheme: 'DPoP', token: 'abc' });
   });
 
+  it('reads the proof that comes with a DPoP-bound token, and none with a bearer token', () => {
+    const withProof = (authorization: string, ...proofs: string[]) => {
+      const metadata = withAuthorization(authorization);
+      for (const proof of proofs) metadata.add('dpop', proof);
+      return metadata;
+    };
+    expect(readCredential(withProof('DPoP abc', 'proof'))).toEqual({ scheme: 'DPoP', token: 'abc', proof: 'proof' });
+    expect(readCredential(withProof('Bearer abc', 'proof'))).toEqual({ scheme: 'Bearer', token: 'abc' });
+  });
+
+  it('T-40: refuses two proofs', () => {
+    const metadata = withAuthorization('DPoP abc');
+    metadata.add('dpop', 'proof');
+    metadata.add('dpop', 'proof');
+    expect(reasonOf(metadata)).toBe('PROOF_INVALID');
+  });
+
+  it('T-44: takes 8 192 bytes of token and proof together, and no more', () => {
+    const withSize = (bytes: number) => {
+      const metadata = withAuthorization(`DPoP ${'a'.repeat(4000)}`);
+      metadata.set('dpop', 'p'.repeat(bytes - 4005));
+      return metadata;
+    };
+    expect(readCredential(withSize(8192))?.proof).toHaveLength(4187);
+    expect(reasonOf(withSize(8193))).toBe('CREDENTIAL_AMBIGUOUS');
+  });
+
   it('finds nothing on a call without credential', () => {
     expect(readCredential(new Metadata())).toBeUndefined();
   });

@@ -1,6 +1,6 @@
 import type { Metadata } from '@grpc/grpc-js';
 import type { BindingEvidence } from '@tokenmesh/proto';
-import { actorChain, TokenError, type VerifiedToken } from '@tokenmesh/token';
+import { actorChain, hasScope, TokenError, type VerifiedToken } from '@tokenmesh/token';
 
 /** Who is calling, as verified: what a handler may base decisions on. */
 export interface Caller {
@@ -8,6 +8,7 @@ export interface Caller {
   readonly sub: string;
   /** The workload that obtained the token and made this call (RFC 8693 section 4.3). */
   readonly clientId: string;
+  /** What the token allows, one scope token each. */
   readonly scope: readonly string[];
   /** Identities that act for `sub`, the current actor first; empty when the subject calls by itself. For display and audit: RFC 8693 section 4.1. */
   readonly act: readonly string[];
@@ -52,6 +53,18 @@ export function callerOf(call: ServerCall): Caller {
 /** The verified caller of a call, or `undefined` when the method is public and the call came without a credential. */
 export function findCaller(call: ServerCall): Caller | undefined {
   return callers.get(call.metadata);
+}
+
+/**
+ * Whether a caller has all of these scopes: for what a handler decides beyond its method's rule. It says nothing of what the subject may do with
+ * the thing at hand: that is the service's own to know.
+ *
+ * @param scope Scope tokens separated by blanks, all of them needed.
+ * @throws {TypeError} When `scope` is empty, or no scope: a check that cannot fail checks nothing.
+ */
+export function can(caller: Caller, scope: string): boolean {
+  if (!/^[!#-[\]-~]+( [!#-[\]-~]+)*$/.test(scope)) throw new TypeError('can() needs scope tokens with single blanks between');
+  return hasScope(caller.scope, scope.split(' '));
 }
 
 /** Remembers the caller for the handler that gets this metadata object. */

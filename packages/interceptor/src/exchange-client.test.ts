@@ -1,10 +1,13 @@
-import { credentials, Server, ServerCredentials, type ServiceError, status } from '@grpc/grpc-js';
+import { randomUUID } from 'node:crypto';
+import { credentials, type Metadata, Server, ServerCredentials, type ServiceError, status } from '@grpc/grpc-js';
 import { type ExchangeTokenRequest, tokenmesh } from '@tokenmesh/proto';
-import { TokenError } from '@tokenmesh/token';
+import { generateSigningKey, TokenError } from '@tokenmesh/token';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { targetOf } from './address-list.ts';
+import { createDpopSigner } from './dpop-signer.ts';
 import { createExchangeClient, type ExchangeClient } from './exchange-client.ts';
-import { toStatus } from './status.ts';
+import type { ProofAudience } from './proof-interceptor.ts';
+import { refusalStatus, toStatus } from './status.ts';
 
 const self = 'spiffe://shop.test/orders';
 const audience = 'spiffe://shop.test/payments';
@@ -13,19 +16,25 @@ const lost = { code: status.UNAVAILABLE, details: 'the connection was lost' };
 interface Replica {
   readonly address: string;
   readonly requests: ExchangeTokenRequest[];
+  /** DPoP proofs that came with them. */
+  readonly proofs: string[];
   /** What its next answers are; none left: a token. */
   readonly failures: Partial<ServiceError>[];
   close(): void;
 }
 
 async function startReplica(): Promise<Replica> {
-  const [requests, failures]: [ExchangeTokenRequest[], Partial<ServiceError>[]] = [[], []];
+  const [requests, proofs, failures]: [ExchangeTokenRequest[], string[], Partial<ServiceError>[]] = [[], [], []];
   const server = new Server();
   server.addService(
     { ExchangeToken: tokenmesh.TokenExchange.service.ExchangeToken },
     {
-      ExchangeToken(call: { request: ExchangeTokenRequest }, callback: (error: Partial<ServiceError> | null, answer?: object) => void) {
+      ExchangeToken(
+        call: { request: ExchangeTokenRequest; metadata: Metadata },
+        callback: (error: Partial<ServiceError> | null, answer?: object) => void,
+      ) {
         requests.push(call.request);
+        proofs.push(...call.metadata.get('dpop').map(String));
         const failure = failures.shift();
         callback(failure ?? null, failure ? undefined : { access_token: 'token', token_type: 'Bearer', expires_in: 300 });
       },
@@ -34,7 +43,7 @@ async function startReplica(): Promise<Replica> {
   const port = await new Promise<number>((resolve, reject) => {
     server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) => (error ? reject(error) : resolve(bound)));
   });
-  return { address: `127.0.0.1:${port}`, requests, failures, close: () => server.forceShutdown() };
+  return { address: `127.0.0.1:${port}`, requests, proofs, failures, close: () => server.forceShutdown() };
 }
 
 let replicas: Replica[];
@@ -48,16 +57,17 @@ afterEach(() => {
   for (const replica of replicas) replica.close();
 });
 
-function connect(addresses: readonly string[]): ExchangeClient {
+function connect(addresses: readonly string[], proofs?: ProofAudience): ExchangeClient {
   const { target, channelOptions } = targetOf(addresses);
   let assertions = 0;
   const client = createExchangeClient({
     address: target,
     channelCredentials: credentials.createInsecure(),
-    channelOptions,
+    clientOptions: channelOptions,
     self,
     issuer: 'https://token-exchange.shop.test',
     credential: { authenticate: async (client_id) => ({ client_id, client_assertion: `assertion ${++assertions}` }) },
+    proofs,
     timeoutMs: 10_000,
     now: Date.now,
   });
@@ -101,5 +111,53 @@ describe('createExchangeClient', () => {
     first().close();
     for (let call = 0; call < 10; call++) await client.exchange({ audience });
     expect(asked()).toHaveLength(10);
+  });
+});
+
+describe('a client whose tokens are bound to a key', () => {
+  const key = generateSigningKey();
+  const proofs = (): ProofAudience => ({
+    signer: createDpopSigner({ key, now: Date.now, newId: randomUUID }),
+    audience: 'spiffe://shop.test/token-exchange',
+    authority: 'token-exchange.shop.test',
+  });
+  const claimsOf = (proof: string | undefined) => JSON.parse(Buffer.from(proof?.split('.')[1] ?? '', 'base64url').toString());
+  const nonceWanted = (nonce: string) => {
+    const refusal = refusalStatus('PROOF_NONCE_REQUIRED');
+    refusal.metadata.set('dpop-nonce', nonce);
+    return refusal;
+  };
+
+  it('proves it with each attempt anew, for the method that it calls', async () => {
+    first().failures.push(lost);
+    await connect([first().address], proofs()).exchange({ audience });
+    const htu = 'https://token-exchange.shop.test/tokenmesh.v1.TokenExchange/ExchangeToken';
+    expect(first().proofs.map(claimsOf)).toEqual([
+      expect.objectContaining({ htm: 'POST', htu }),
+      expect.objectContaining({ htm: 'POST', htu }),
+    ]);
+    expect(new Set(first().proofs.map((proof) => claimsOf(proof).jti)).size).toBe(2);
+  });
+
+  it('asks again with the nonce that it is given and a new assertion, and keeps the nonce', async () => {
+    first().failures.push(nonceWanted('n-1'));
+    const client = connect([first().address], proofs());
+    await client.exchange({ audience });
+    await client.exchange({ audience });
+    expect(first().proofs.map((proof) => claimsOf(proof).nonce)).toEqual([undefined, 'n-1', 'n-1']);
+    expect(asked()).toEqual(['assertion 1', 'assertion 2', 'assertion 3']);
+  });
+
+  it('asks once more for a nonce, and not again', async () => {
+    first().failures.push(nonceWanted('n-1'), nonceWanted('n-2'));
+    await expect(connect([first().address], proofs()).exchange({ audience })).rejects.toMatchObject({ code: status.UNAUTHENTICATED });
+    expect(asked()).toHaveLength(2);
+  });
+
+  it('sends no proof without a key, and asks no second time for a nonce that it could not use', async () => {
+    first().failures.push(nonceWanted('n-1'));
+    await expect(connect([first().address]).exchange({ audience })).rejects.toMatchObject({ code: status.UNAUTHENTICATED });
+    expect(first().proofs).toEqual([]);
+    expect(asked()).toHaveLength(1);
   });
 });

@@ -1,6 +1,6 @@
 import { credentials } from '@grpc/grpc-js';
 import { shop, shopPackage } from '@tokenmesh/proto/shop';
-import { generateSigningKey } from '@tokenmesh/token';
+import { exportSigningKey, generateSigningKey } from '@tokenmesh/token';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createMesh, type Mesh, type MeshOptions } from './mesh.ts';
 import { privateKeyJwt } from './workload-credential.ts';
@@ -38,8 +38,62 @@ describe('createMesh', () => {
     mesh = await createMesh(usual);
     expect(mesh.feed.freshness()).toEqual({ state: 'empty' });
     const ready = mesh.ready();
-    ready.catch(() => undefined);
+    const ended = expect(ready).rejects.toThrow('the mesh was closed');
     await mesh.close();
+    await ended;
+    await expect(mesh.ready()).rejects.toThrow('the mesh was closed');
+  });
+
+  it('tells what changes until it is closed, to those who began to read before', async () => {
+    mesh = await createMesh(usual);
+    const changes = Array.fromAsync(mesh.status());
+    mesh.client('spiffe://shop.test/payments');
+    for await (const change of mesh.status()) if (change.type === 'token') break;
+    await mesh.close();
+    const told = await changes;
+    const failed = { type: 'token', issuer: 'https://token-exchange.shop.test', change: 'failed', error: expect.any(Error) };
+    expect(told).toContainEqual({ ...failed, audience: 'spiffe://shop.test/payments' });
+    expect(told.at(-1)).toEqual({ type: 'closed' });
+    expect(await Array.fromAsync(mesh.status())).toEqual([]);
+  });
+
+  it('describes itself in plain data without a secret', async () => {
+    const dpop = generateSigningKey();
+    mesh = await createMesh({
+      ...usual,
+      ...{ dpop, tokenExchange: ['127.0.0.1:1', '127.0.0.1:2'], clockToleranceSeconds: 1, staleAfterMs: 2_000, opaqueKeepMs: 0 },
+      alsoTrust: [{ tokenExchange: '127.0.0.1:3', self: 'spiffe://next.test/orders' }],
+    });
+    mesh.server(shopPackage);
+    mesh.client('spiffe://shop.test/payments');
+    const description = mesh.describe();
+    expect(description).toMatchObject({
+      self: 'spiffe://shop.test/orders',
+      issuers: [
+        {
+          issuer: 'https://token-exchange.shop.test',
+          audience: 'spiffe://shop.test/orders',
+          tokenExchange: ['127.0.0.1:1', '127.0.0.1:2'],
+          kids: [],
+          revocations: { state: 'empty' },
+        },
+        { issuer: 'https://token-exchange.next.test', audience: 'spiffe://next.test/orders', tokenExchange: ['127.0.0.1:3'] },
+      ],
+      audiences: ['spiffe://shop.test/token-exchange', 'spiffe://shop.test/payments'],
+      binding: { certificate: undefined, dpop: true },
+      tolerances: { clockToleranceSeconds: 1, maxLifeSeconds: 900, staleAfterMs: 2_000, opaqueKeepMs: 0, maxUnaryWaitMs: 30_000 },
+      versions: { interceptor: expect.stringMatching(/^\d+\.\d+\.\d+/), node: process.versions.node },
+    });
+    expect(description.methods).toContainEqual(
+      expect.objectContaining({ method: '/shop.v1.Payments/Charge', scopes: ['payments.charge'] }),
+    );
+    expect(JSON.parse(JSON.stringify(description))).toMatchObject({ self: 'spiffe://shop.test/orders' });
+    expect(JSON.stringify(description)).not.toContain(exportSigningKey(dpop).slice(40, 80));
+  });
+
+  it('refuses to trust one issuer twice, and leaves nothing open', async () => {
+    const alsoTrust = [{ tokenExchange: '127.0.0.1:2' }];
+    await expect(createMesh({ ...usual, alsoTrust })).rejects.toThrow('the issuer https://token-exchange.shop.test is named twice');
   });
 
   it('refuses to serve a package that has a method without a rule', async () => {

@@ -1,34 +1,30 @@
 import { randomUUID } from 'node:crypto';
-import {
-  Channel,
-  type ChannelCredentials,
-  type ChannelOptions,
-  type ClientOptions,
-  credentials,
-  ServerCredentials,
-  type ServerInterceptor,
-} from '@grpc/grpc-js';
-import { type PackageDefinition, tokenmesh } from '@tokenmesh/proto';
-import { createRevocationFeed, type FeedTransport, type RevocationFeed } from '@tokenmesh/revocation';
-import { grpcRecord, grpcTransport } from '@tokenmesh/revocation/grpc';
+import type { ChannelCredentials, ClientOptions, ServerCredentials, ServerInterceptor } from '@grpc/grpc-js';
+import type { PackageDefinition } from '@tokenmesh/proto';
+import type { RevocationFeed } from '@tokenmesh/revocation';
 import type { NatsOptions } from '@tokenmesh/revocation/nats';
-import { parseSpiffeId, trustDomainOf } from '@tokenmesh/token';
-import packageJson from '../package.json' with { type: 'json' };
-import { targetOf } from './address-list.ts';
-import { bearerInterceptor } from './client-interceptor.ts';
-import { createExchangeClient, isTransient } from './exchange-client.ts';
-import { createRemoteKeySet } from './remote-key-set.ts';
+import { parseSpiffeId, type SigningKey } from '@tokenmesh/token';
+import type { AccessRules } from './access-rules.ts';
+import { authorityOf, parseAuthority } from './authority.ts';
+import type { ProofPolicy } from './binding.ts';
+import { bearerInterceptor, noteStreamChannel } from './client-interceptor.ts';
+import { createDpopSigner, dpopKey } from './dpop-signer.ts';
+
+import { checkGrpcCopies } from './grpc-copies.ts';
+import { connectIssuers, type IssuerChange } from './issuer-connection.ts';
+import { describeIssuer, type MeshDescription, rulesOf, versions } from './mesh-description.ts';
+import { openMeshTls } from './mesh-tls.ts';
+import { obtainFirst } from './obtain-first.ts';
+import { redactGrpcLog } from './redacted-grpc-log.ts';
 import { type RefusedCall, type ServerInterceptors, serverInterceptors } from './server-interceptor.ts';
-import { createTokenSource } from './token-source.ts';
+import { createStatusStream, type MissedChanges } from './status-stream.ts';
+import { createRenewableStreams, type StreamCredentialService } from './stream-credential.ts';
+import { createStreamRenewals } from './stream-renewals.ts';
+import type { Certificate, CertificateChange, CertificateFiles } from './tls-files.ts';
 import { tracingClientInterceptor } from './tracing.ts';
 import type { WorkloadCredential } from './workload-credential.ts';
 
-/** A certificate chain and its key, both PEM. */
-export interface Certificate {
-  readonly cert: string | Buffer;
-  readonly key: string | Buffer;
-}
-
+/** Who this workload is, how it proves it, and what it expects of others. */
 export interface MeshOptions {
   /** This workload's SPIFFE ID: the `client_id` it authenticates with, and the only audience it accepts tokens for. */
   readonly self: string;
@@ -41,8 +37,28 @@ export interface MeshOptions {
   readonly credential: WorkloadCredential;
   /** Certificate authorities (PEM) that certificates of the mesh chain to. Default: the system's. */
   readonly ca?: string | Buffer;
-  /** This workload's certificate, for mutual TLS: presented to whom it calls, and served with. */
-  readonly certificate?: Certificate;
+  /** The same in a file, which is read again whenever it changes; instead of `ca`. */
+  readonly caFile?: string;
+  /**
+   * This workload's certificate, for mutual TLS: presented to whom it calls, and served with. Files are read again whenever they change: connections that
+   * are made from then on use the new certificate, live calls go on over the old ones, and tokens that are bound to the old one are obtained again. `status()`
+   * tells of it, and why files were not taken.
+   */
+  readonly certificate?: Certificate | CertificateFiles;
+  /**
+   * Binds this workload's tokens to a key of its own (RFC 9449), so that nobody else can use one that leaks: `true` for a new key that only this process
+   * has, the path of a PKCS#8 PEM file, or a key. Default: they are bound to no key.
+   */
+  readonly dpop?: true | string | SigningKey;
+  /**
+   * Host, and port where it is not 443, that callers' DPoP proofs are for. Default: the path of `self` from its last segment to its first, then the trust
+   * domain, `orders.a.ns.shop.test` for `spiffe://shop.test/ns/a/orders`. Callers say the same to `client()`.
+   */
+  readonly authority?: string;
+  /** The same of token-exchange: the `authority` of its configuration. Default: the host of `issuer`. */
+  readonly tokenExchangeAuthority?: string;
+  /** How callers' DPoP proofs are judged. */
+  readonly proofs?: ProofPolicy;
   /** `iss` of the mesh's tokens; default `https://token-exchange.<trust domain of self>`. */
   readonly issuer?: string;
   /** token-exchange's own identity as an audience; default `spiffe://<trust domain of self>/token-exchange`. */
@@ -53,24 +69,58 @@ export interface MeshOptions {
   readonly staleAfterMs?: number;
   /** Clock difference that is tolerated for token times; integer 0…5, default 5. */
   readonly clockToleranceSeconds?: number;
+  /**
+   * Other meshes whose tokens count here as well, such as the successor of this one during a migration: each is verified by its own keys and its own
+   * revocations. Calls go out with tokens of this mesh only.
+   */
+  readonly alsoTrust?: readonly TrustedMesh[];
+  /** Ceiling on the life of a caller's token, in seconds; default 900. */
+  readonly maxLifeSeconds?: number;
+  /** How long token-exchange's word on an opaque token is kept, in milliseconds, unless a revocation covers it before; 0…300 000, default 30 000; 0: never. */
+  readonly opaqueKeepMs?: number;
+  /** How long a call may wait for its one request, in milliseconds; default 30 000. It ends within twice that. Not for calls that stream requests. */
+  readonly maxUnaryWaitMs?: number;
+  /** Lets everybody list services and messages by `grpc.reflection`, when the server serves it. Default false. */
+  readonly allowReflection?: boolean;
   /** Lets `client()` send tokens over plaintext to hosts other than this one. Default false: they are refused before a byte is sent. */
   readonly allowPlaintext?: boolean;
   /** Told of every incoming call that was refused. Default: nobody. */
   readonly onRefused?: (refused: RefusedCall) => void;
+  /** Wall clock, milliseconds since epoch. Default `Date.now`. */
   readonly now?: () => number;
+  /** Makes ids that never come twice, for what is signed. Default `randomUUID`. */
   readonly newId?: () => string;
+  /** 0 to 1, spreads renewals and attempts. Default `Math.random`. */
   readonly random?: () => number;
 }
+
+/** Another mesh that is trusted; what is absent is as in this one, or derived as for this one. `ca` must hold its authorities, too. */
+export type TrustedMesh = Pick<MeshOptions, 'tokenExchange'> &
+  Partial<Pick<MeshOptions, 'self' | 'credential' | 'issuer' | 'tokenExchangeAudience' | 'tokenExchangeAuthority' | 'nats'>>;
+
+/** What changed. Holds no token. */
+export type MeshChange =
+  | IssuerChange
+  | { readonly type: 'certificate'; readonly change: CertificateChange }
+  /** The last one. */
+  | { readonly type: 'closed' };
 
 /** This workload's place in the mesh. */
 export interface Mesh {
   /**
    * Interceptors that verify every incoming call, for `new grpc.Server({ interceptors })`.
    *
-   * @param packages Definitions of the served packages, as `@grpc/proto-loader` loads them: rules come from their options.
-   * @throws {TypeError} When a method has no access rule.
+   * @param packages Definitions of the served packages, as `@grpc/proto-loader` loads them: rules come from their options. For services whose
+   *   `.proto` cannot be edited: `accessRules(Service, { … })`.
+   * @throws {TypeError} When a method has no access rule, or two that differ.
+   * @throws {Error} When the engine is older than Node 24.14.1.
    */
-  server(...packages: PackageDefinition[]): ServerInterceptor[];
+  server(...packages: (PackageDefinition | AccessRules)[]): ServerInterceptor[];
+  /**
+   * The service with which callers keep their long streams to this process alive beyond the life of a token, without opening them again:
+   * `server.addService(...mesh.streamCredential())`. Without it streams end with the token that they were opened with.
+   */
+  streamCredential(): StreamCredentialService;
   /**
    * Options for a generated client whose calls go to one audience: `new Payments(address, mesh.channelCredentials(), mesh.client(audience))`.
    * The token is obtained in the background at once.
@@ -78,35 +128,39 @@ export interface Mesh {
    * Interceptors given per call replace the client's and with them the bearer: such calls go out bare and are refused.
    *
    * @param audience SPIFFE ID of the called service.
+   * @param options.authority Host, and port where it is not 443, that it expects in DPoP proofs; default as for `authority` of `createMesh`.
+   * @throws {TypeError} When one of them is none.
    */
-  client(audience: string): ClientOptions;
+  client(audience: string, options?: { readonly authority?: string }): ClientOptions;
   /** TLS to another workload, with this workload's certificate when it has one. */
   channelCredentials(): ChannelCredentials;
   /**
    * Mutual TLS to serve with: callers must present a certificate of the mesh.
    *
-   * @throws {TypeError} Without `certificate` and `ca`.
+   * @throws {TypeError} Without a certificate, or without the authorities of its callers.
    */
   serverCredentials(): ServerCredentials;
   /**
    * Resolves once this workload can verify and call: keys and revocations are in, and there is a token for every `client()` so far.
-   * Waits while token-exchange cannot be reached.
+   * Waits while token-exchange cannot be reached; not for the meshes of `alsoTrust`, which may be on their way out.
    *
    * @throws {ServiceError} When token-exchange refuses this workload a token: waiting would not help.
+   * @throws {Error} When the mesh is closed before.
    */
   ready(): Promise<void>;
   /** What is known of revocations, and how fresh it is. */
   readonly feed: RevocationFeed;
+  /**
+   * What changes from now on: tokens, keys, freshness, trouble with the feed, certificates; `closed` is the last. A reader that falls more than 256
+   * changes behind loses the oldest and is told how many (`missed`).
+   */
+  status(): AsyncIterableIterator<MeshChange | MissedChanges>;
+  /** What this process is in the mesh at this moment, as plain data. */
+  describe(): MeshDescription;
   /** Stops everything in the background and closes the connections to token-exchange and NATS. Servers and clients stay the caller's. */
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
-
-/** Calls to token-exchange are short: one that takes longer is better tried again. */
-const exchangeTimeoutMs = 10_000;
-const retryMs = 500;
-/** How often a process that verifies tells token-exchange what it knows. */
-const reportEveryMs = 5_000;
 
 /**
  * Puts this process into the mesh: it can call with tokens and verify those of its callers.
@@ -114,149 +168,124 @@ const reportEveryMs = 5_000;
  * Returns without waiting for token-exchange; what needs it waits or refuses until it answers (`ready()`).
  *
  * @throws {TypeError} When an option is missing or out of its range.
+ * @throws {Error} When the program uses another copy of `@grpc/grpc-js` than this package.
  */
 export async function createMesh(options: MeshOptions): Promise<Mesh> {
+  checkGrpcCopies();
+  redactGrpcLog();
   const self = parseSpiffeId(options.self);
-  const trustDomain = trustDomainOf(self);
-  const { credential, certificate, allowPlaintext = false, now = Date.now, newId = randomUUID, random = Math.random } = options;
-  const issuer = options.issuer ?? `https://token-exchange.${trustDomain}`;
-  const tokenExchangeAudience = parseSpiffeId(options.tokenExchangeAudience ?? `spiffe://${trustDomain}/token-exchange`);
-  const { target: address, channelOptions: balancing } = targetOf(options.tokenExchange);
-
-  const channelCredentials = () => credentials.createSsl(pem(options.ca), pem(certificate?.key), pem(certificate?.cert));
-  const toTokenExchange: ChannelOptions = {
-    ...balancing,
-    'grpc.enable_http_proxy': 0,
-    // replicas are restarted one after the other: who still waits to try the first one again when the last one goes has none
-    'grpc.initial_reconnect_backoff_ms': 100,
-    // grpc-js waits up to two minutes before it tries a lost connection again: too long for the bound on revocations
-    'grpc.max_reconnect_backoff_ms': 2_000,
+  const { allowPlaintext = false, now = Date.now, newId = randomUUID, random = Math.random } = options;
+  const tolerances = {
+    clockToleranceSeconds: options.clockToleranceSeconds ?? 5,
+    maxLifeSeconds: options.maxLifeSeconds ?? 900,
+    opaqueKeepMs: options.opaqueKeepMs ?? 30_000,
+    maxUnaryWaitMs: options.maxUnaryWaitMs ?? 30_000,
   };
-  const exchangeClient = createExchangeClient({
-    address,
-    channelCredentials: channelCredentials(),
-    channelOptions: toTokenExchange,
-    self,
-    issuer,
-    credential,
-    timeoutMs: exchangeTimeoutMs,
-    now,
+  const status = createStatusStream<MeshChange>();
+  const signer = options.dpop === undefined ? undefined : createDpopSigner({ key: dpopKey(options.dpop), now, newId });
+  const tls = openMeshTls(options, { onChange: (change) => status.report({ type: 'certificate', change }), now });
+  const { staleAfterMs } = options;
+  const shared = { tls, signer, onChange: status.report, now, newId, random, ...(staleAfterMs !== undefined && { staleAfterMs }) };
+  const alsoTrusted = (options.alsoTrust ?? []).map((trusted) => ({ self, credential: options.credential, ...trusted, ...shared }));
+  const issuers = await connectIssuers([{ ...options, ...shared }, ...alsoTrusted]).catch((error: unknown) => {
+    tls.close();
+    throw error;
   });
-
-  // The feed's own calls need a token, and tokens are evicted by the feed: the source looks at the set that the feed fills.
-  const feedClient = new tokenmesh.RevocationFeed(address, channelCredentials(), {
-    ...toTokenExchange,
-    interceptors: [
-      bearerInterceptor(tokenExchangeAudience, { get: (request) => source.get(request), drop: (token) => source.drop(token) }),
-    ],
-  });
-  const fallback = grpcTransport(feedClient);
-  const courier = options.nats && (await openCourier({ ...options.nats, mesh: trustDomain }));
-  const keys = createRemoteKeySet({ fetch: exchangeClient.fetchKeys, onChange: () => report(), now, random });
-  const feed = createRevocationFeed({
-    record: grpcRecord(feedClient),
-    ...(courier && { courier }),
-    fallback,
-    issuer,
-    mesh: trustDomain,
-    ...(options.staleAfterMs !== undefined && { staleAfterMs: options.staleAfterMs }),
-    now,
-    newId,
-    random,
-  });
-  const source = createTokenSource({ exchange: exchangeClient.exchange, revoked: feed.set, now, random });
-  const audiences = new Set<string>([tokenExchangeAudience]);
+  const [own, ...others] = issuers;
+  const { source, feed, keys } = own;
+  const audiences = new Set<string>([own.tokenExchangeAudience]);
   const servers: ServerInterceptors[] = [];
+  const streams = createRenewableStreams();
+  const renewals = createStreamRenewals({ source, now, random });
   const closing = new AbortController();
+  const closed = Promise.withResolvers<never>();
+  closed.promise.catch(() => undefined); // whoever waits for ready() is told
+  const obtain = (audience: string) => obtainFirst(audience, { source, signal: closing.signal, random });
 
-  const instance = newId();
-  // a rotation waits for the report: it is sent at once when new keys were learned
-  function report(): void {
-    if (servers.length === 0 || closing.signal.aborted) return;
-    const freshness = feed.freshness();
-    const known =
-      freshness.state === 'empty'
-        ? { fresh_at_ms: 0, n: 0, path: '' }
-        : { fresh_at_ms: freshness.freshAtMs, n: freshness.n, path: freshness.path };
-    fallback.report({ ...known, instance, kids: [...keys.kids()], version: packageJson.version });
-  }
-  const reporting = setInterval(report, reportEveryMs).unref();
+  // calls need not wait for the tokens that are bound to the new certificate
+  tls.onRenewed(() => {
+    for (const audience of audiences) obtain(audience).catch(() => undefined);
+  });
 
-  async function obtainFirst(audience: string): Promise<void> {
-    while (!closing.signal.aborted) {
-      try {
-        await source.get({ audience });
-        return;
-      } catch (error) {
-        if (!isTransient((error as { code?: number }).code ?? -1)) throw error;
-        await new Promise((resolve) => setTimeout(resolve, retryMs * (1 + random())).unref());
-      }
-    }
+  function reportRules(): void {
+    for (const issuer of issuers) issuer.startReporting(rulesOf(servers));
   }
 
   const mesh: Mesh = {
     server(...packages) {
-      const { clockToleranceSeconds = 5, onRefused } = options;
+      const { authority, proofs, allowReflection = false, onRefused } = options;
       const created = serverInterceptors({
         packages,
         audience: self,
-        issuer,
+        issuer: own.issuer,
         keys,
         revocation: feed,
-        introspect: exchangeClient.introspect,
-        clockToleranceSeconds,
+        introspect: own.exchangeClient.introspect,
+        alsoTrust: others.map(({ issuer, self: audience, keys, feed: revocation, exchangeClient: { introspect } }) => ({
+          ...{ issuer, audience, keys, revocation, introspect },
+        })),
+        ...tolerances,
+        allowReflection,
+        streams,
+        ...(authority !== undefined && { authority }),
+        ...(proofs && { proofs }),
         ...(onRefused && { onRefused }),
         now,
       });
       servers.push(created);
+      reportRules();
       return created.interceptors;
     },
-    client(audience) {
+    streamCredential() {
+      const service = streams.service();
+      if (servers.length > 0) reportRules();
+      return service;
+    },
+    client(audience, { authority } = {}) {
       audiences.add(parseSpiffeId(audience));
-      obtainFirst(audience).catch(() => undefined); // the calls that need the token, and ready(), end with the cause
+      const dpop = signer && { signer, authority: authority === undefined ? authorityOf(audience) : parseAuthority(authority) };
+      obtain(audience).catch(() => undefined); // the calls that need the token, and ready(), end with the cause
       return {
         'grpc.enable_http_proxy': 0,
-        interceptors: [tracingClientInterceptor(), bearerInterceptor(audience, source)],
+        interceptors: [tracingClientInterceptor(), bearerInterceptor(audience, source, { renewals, ...(dpop && { dpop }) })],
+        callInvocationTransformer: noteStreamChannel,
         channelFactoryOverride(target, channel, { channelFactoryOverride: _, ...rest }) {
           if (!channel._isSecure() && !allowPlaintext && !isLoopback(target)) {
             throw new TypeError(`tokens are not sent in plaintext to ${target}: use mesh.channelCredentials(), or allowPlaintext`);
           }
-          return new Channel(target, channel, rest);
+          return tls.openChannel(target, channel, rest);
         },
       };
     },
-    channelCredentials,
-    serverCredentials() {
-      if (!certificate || !options.ca) throw new TypeError('serverCredentials() needs the options certificate and ca');
-      const pair = { private_key: Buffer.from(certificate.key), cert_chain: Buffer.from(certificate.cert) };
-      return ServerCredentials.createSsl(Buffer.from(options.ca), [pair], true);
-    },
+    channelCredentials: tls.channelCredentials,
+    serverCredentials: tls.serverCredentials,
     async ready() {
-      await Promise.all([...[...audiences].map(obtainFirst), keys.ready(), feed.ready()]);
+      await Promise.race([closed.promise, Promise.all([...[...audiences].map(obtain), keys.ready(), feed.ready()])]);
     },
     feed,
+    status: status.changes,
+    describe: () => ({
+      self,
+      issuers: issuers.map(describeIssuer),
+      audiences: [...audiences],
+      methods: rulesOf(servers),
+      binding: { certificate: tls.thumbprint(), dpop: signer !== undefined },
+      tolerances: { ...tolerances, staleAfterMs: staleAfterMs ?? 5_000 },
+      versions,
+    }),
     async close() {
-      closing.abort();
-      clearInterval(reporting);
-      keys.close();
+      closing.abort(new Error('the mesh was closed'));
+      closed.reject(closing.signal.reason);
+      renewals.close();
       for (const server of servers) server.close();
-      await feed.close();
-      exchangeClient.close();
-      feedClient.close();
+      tls.close();
+      await Promise.all(issuers.map((issuer) => issuer.close()));
+      status.report({ type: 'closed' });
+      status.close();
     },
     [Symbol.asyncDispose]: () => mesh.close(),
   };
   return mesh;
-}
-
-// loaded only by those who have a NATS: it is the largest dependency
-async function openCourier(options: NatsOptions): Promise<FeedTransport> {
-  const { natsTransport } = await import('@tokenmesh/revocation/nats');
-  return natsTransport(options);
-}
-
-function pem(text: string | Buffer | undefined): Buffer | null {
-  return text === undefined ? null : Buffer.from(text);
 }
 
 function isLoopback(target: string): boolean {

@@ -110,6 +110,45 @@ describe('createRemoteKeySet', () => {
     expect(keys.find('k1')).toMatchObject({ kid: 'k1' });
   });
 
+  it.each([
+    ['none', 0, 1_000],
+    ['a century', 3_155_760_000, 3600_000],
+  ])('asks again after a sensible time when an answer names %s as its max-age', async (_, maxAgeSeconds, afterMs) => {
+    published = { keys: [exportJwk(first)], maxAgeSeconds };
+    keys = open();
+    await keys.ready();
+    await vi.advanceTimersByTimeAsync(afterMs - 1);
+    expect(fetches).toBe(1);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(fetches).toBe(2);
+  });
+
+  it('keeps its keys when an answer holds none', async () => {
+    keys = open();
+    await keys.ready();
+    published = { keys: [], maxAgeSeconds: 60 };
+    await vi.advanceTimersByTimeAsync(30_000);
+    expect(fetches).toBe(2);
+    expect(keys.find('k1')).toMatchObject({ kid: 'k1' });
+  });
+
+  it('looks for an unknown kid although the clock was set back', async () => {
+    keys = open();
+    await keys.ready();
+    await vi.advanceTimersByTimeAsync(1);
+    vi.setSystemTime(Date.now() - 3600_000);
+    published = { keys: [exportJwk(first), exportJwk(second)], maxAgeSeconds: 60 };
+    expect(await keys.find('k2')).toMatchObject({ kid: 'k2' });
+  });
+
+  it('lets nobody wait for keys once it is closed', async () => {
+    published = new Error('down');
+    keys = open();
+    const ready = keys.ready();
+    keys.close();
+    await expect(ready).rejects.toThrow('closed before it had keys');
+  });
+
   it('refuses to guess before it has any key', async () => {
     published = new Error('down');
     keys = open();
@@ -122,9 +161,16 @@ describe('createRemoteKeySet', () => {
     keys = open();
     await keys.ready();
     const { alg: _, ...withoutAlg } = exportJwk(second);
-    published = { keys: [{ ...withoutAlg, alg: '' }], maxAgeSeconds: 60 };
+    published = {
+      keys: [
+        { ...withoutAlg, alg: '' },
+        { ...exportJwk(second), kid: 'k3' },
+      ],
+      maxAgeSeconds: 60,
+    };
     await vi.advanceTimersByTimeAsync(30_000);
     expect(fetches).toBe(2);
     expect(keys.find('k1')).toMatchObject({ kid: 'k1' });
+    expect(keys.kids()).toEqual(['k1']);
   });
 });

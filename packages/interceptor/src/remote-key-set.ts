@@ -8,12 +8,16 @@ export interface FetchedKeys {
 
 /** A key set that is kept up to date in the background. */
 export interface RemoteKeySet extends KeySet {
-  /** Resolves once keys are in; keeps trying until then. */
+  /** Resolves once keys are in; keeps trying until then. Rejects when the key set is closed before. */
   ready(): Promise<void>;
   /** Ids of the keys that tokens can be verified with now. */
   kids(): readonly string[];
   close(): void;
 }
+
+/** Whatever max-age an answer names: neither a storm, nor keys that are never looked at again. */
+const minRefreshMs = 1_000;
+const maxRefreshMs = 3600_000;
 
 /**
  * The issuer's keys, bounded in staleness and polite.
@@ -42,6 +46,7 @@ export function createRemoteKeySet(options: {
   let timer: NodeJS.Timeout | undefined;
   let closed = false;
   const loaded = Promise.withResolvers<void>();
+  loaded.promise.catch(() => undefined); // whoever waits for ready() is told
 
   function refresh(): Promise<void> {
     inFlight ??= load().finally(() => {
@@ -55,11 +60,14 @@ export function createRemoteKeySet(options: {
     try {
       const answer = await fetch();
       const before = keys;
-      keys = importJwks(answer.keys);
+      const answered = importJwks(answer.keys);
+      // an issuer without keys issues nothing: this is no answer, and turns no known key into an unknown one
+      if (answered.size === 0) throw new TypeError('the issuer answered with no keys');
+      keys = answered;
       fetchedAtMs = now();
       failures = 0;
       loaded.resolve();
-      schedule(answer.maxAgeSeconds * 500);
+      schedule(Math.min(maxRefreshMs, Math.max(minRefreshMs, answer.maxAgeSeconds * 500)));
       if (keys.size !== before.size || [...keys.keys()].some((kid) => !before.has(kid))) onChange?.();
     } catch {
       failures++;
@@ -78,7 +86,8 @@ export function createRemoteKeySet(options: {
   }
 
   async function findUnknown(kid: string): Promise<VerificationKey | undefined> {
-    if (inFlight || now() - askedAtMs >= 1000) await refresh();
+    // either way: a clock that was set back must not stop it
+    if (inFlight || Math.abs(now() - askedAtMs) >= 1000) await refresh();
     if (!usable()) throw new TokenError('KEYS_UNAVAILABLE', 'the issuer has not been reached for its keys');
     return keys.get(kid);
   }
@@ -94,6 +103,7 @@ export function createRemoteKeySet(options: {
     close() {
       closed = true;
       clearTimeout(timer);
+      loaded.reject(new Error('the key set was closed before it had keys'));
     },
   };
 }

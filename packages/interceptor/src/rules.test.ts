@@ -1,6 +1,7 @@
 import { type PackageDefinition, tokenmeshPackage } from '@tokenmesh/proto';
-import { shopPackage } from '@tokenmesh/proto/shop';
+import { shop, shopPackage } from '@tokenmesh/proto/shop';
 import { describe, expect, it } from 'vitest';
+import { accessRules } from './access-rules.ts';
 import { isExempt, readRules } from './rules.ts';
 
 /** A package with one method whose option is exactly what is given. */
@@ -28,7 +29,7 @@ describe('readRules', () => {
     });
     expect(rules.get('/shop.v1.Payments/Refund')?.class).toBe('critical');
     expect(rules.get('/tokenmesh.v1.TokenExchange/GetJwks')?.public).toBe(true);
-    expect(rules.size).toBe(32);
+    expect(rules.size).toBe(33);
   });
 
   it('keeps several values and a single one alike', () => {
@@ -46,6 +47,31 @@ describe('readRules', () => {
 
   it('refuses to start when a method has no rule, and names the method and the mend', () => {
     expect(() => readRules([packageWith(undefined)])).toThrow(/\/shop\.v1\.Gateway\/PlaceOrder has no access rule; write `option/);
+  });
+
+  it('names all methods that have no rule, not the first', () => {
+    const { 'shop.v1.Orders': definition } = shopPackage;
+    const bare = Object.fromEntries(Object.entries(definition ?? {}).map(([name, method]) => [name, { ...method, options: {} }]));
+    const reading = () => readRules([{ 'shop.v1.Orders': bare } as unknown as PackageDefinition]);
+    for (const method of ['Create', 'Get', 'Upload', 'Track']) expect(reading).toThrow(`/shop.v1.Orders/${method} has no access rule`);
+  });
+
+  it('takes the rule of a method without one from accessRules', () => {
+    const { service } = shop.Gateway;
+    const rules = readRules([packageWith(undefined), accessRules(service, { PlaceOrder: { scopes: ['a'] } })]);
+    expect(rules.get('/shop.v1.Gateway/PlaceOrder')?.scopes).toEqual(['a']);
+  });
+
+  it('T-42: refuses to start when a method has two rules that differ, whichever is the weaker', () => {
+    const open = accessRules(shop.Gateway.service, { PlaceOrder: { public: true } });
+    const closed = packageWith({ scopes: 'a' });
+    for (const sources of [
+      [closed, open],
+      [open, closed],
+    ]) {
+      expect(() => readRules(sources)).toThrow('/shop.v1.Gateway/PlaceOrder has two access rules that differ');
+    }
+    expect(readRules([closed, closed]).size).toBe(1);
   });
 
   it.each([

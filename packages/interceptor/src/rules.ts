@@ -1,4 +1,5 @@
 import type { AnyDefinition, MethodDefinition, PackageDefinition } from '@tokenmesh/proto';
+import type { AccessRules } from './access-rules.ts';
 
 /** What a method needs of its caller: the proto option `tokenmesh.v1.access`, read. */
 export interface Rule {
@@ -22,24 +23,45 @@ export interface Rule {
 }
 
 const option = '(tokenmesh.v1.access)';
+const knownMembers = new Set([
+  'scopes',
+  'any_scope',
+  'public',
+  'callers',
+  'max_act_depth',
+  'require_binding',
+  'class',
+  'max_stale_ms',
+  'any_caller',
+]);
 
 /** Health is what load balancers ask before there is any token. */
 const exemptServices = new Set(['grpc.health.v1.Health']);
 
 /**
- * Reads the rule of every method of every service in the package definitions.
+ * The rule of every method that is served: from the options of the package definitions, and from `accessRules` for those that have none.
  *
  * @returns Rules by full method name. Methods of the gRPC health service have none: `isExempt` tells.
- * @throws {TypeError} When a method has no `tokenmesh.v1.access` option, an empty one, or a member that does not exist; all of them are named.
+ * @throws {TypeError} When a method has no rule, an empty one, one with a member that does not exist, or two that differ; all of them are named.
  */
-export function readRules(packages: readonly PackageDefinition[]): ReadonlyMap<string, Rule> {
+export function readRules(sources: readonly (PackageDefinition | AccessRules)[]): ReadonlyMap<string, Rule> {
   const rules = new Map<string, Rule>();
   const problems: string[] = [];
-  for (const [service, definition] of packages.flatMap((definitions) => Object.entries(definitions))) {
+  function add(rule: Rule): void {
+    const other = rules.get(rule.method);
+    // whichever were taken, somebody would be sure that it is the other one
+    if (other && JSON.stringify(other) !== JSON.stringify(rule)) problems.push(`${rule.method} has two access rules that differ`);
+    rules.set(rule.method, rule);
+  }
+  for (const source of sources) if (isAccessRules(source)) for (const rule of source.values()) add(rule);
+  const services = sources.flatMap((source) => (isAccessRules(source) ? [] : Object.entries(source)));
+  for (const [service, definition] of services) {
     if (!isService(definition) || exemptServices.has(service)) continue;
     for (const method of Object.values(definition)) {
+      const access = (method.options as { readonly [name: string]: unknown } | undefined)?.[option];
+      if (access === undefined && rules.has(method.path)) continue;
       try {
-        rules.set(method.path, readRule(method.path, (method.options as { readonly [name: string]: unknown } | undefined)?.[option]));
+        add(readRule(method.path, access));
       } catch (error) {
         problems.push(error instanceof Error ? error.message : String(error));
       }
@@ -49,6 +71,14 @@ export function readRules(packages: readonly PackageDefinition[]): ReadonlyMap<s
   if (rules.size === 0) throw new TypeError('the package definition has no service in it');
   return rules;
 }
+
+/** What a server lets everybody see that allows reflection: the services and messages that it knows. */
+export const reflectionRules: AccessRules = new Map(
+  ['v1', 'v1alpha'].map((version) => {
+    const method = `/grpc.reflection.${version}.ServerReflection/ServerReflectionInfo`;
+    return [method, readRule(method, { public: true })];
+  }),
+);
 
 /** Whether calls of this method are let through without a rule. */
 export function isExempt(method: string): boolean {
@@ -64,7 +94,9 @@ export function isExempt(method: string): boolean {
  */
 export function readRule(path: string, access: unknown): Rule {
   if (typeof access !== 'object' || access === null) {
-    throw new TypeError(`${path} has no access rule; write \`option (tokenmesh.v1.access) = {scopes: "…"};\` into the method`);
+    throw new TypeError(
+      `${path} has no access rule; write \`option (tokenmesh.v1.access) = {scopes: "…"};\` into the method, or use accessRules()`,
+    );
   }
   const members = { ...access } as { readonly [name: string]: unknown };
   for (const name of Object.keys(members)) {
@@ -85,18 +117,6 @@ export function readRule(path: string, access: unknown): Rule {
   if (!opens) throw new TypeError(`${path}: the access rule opens nothing; say scopes, any_scope, callers, any_caller or public`);
   return rule;
 }
-
-const knownMembers = new Set([
-  'scopes',
-  'any_scope',
-  'public',
-  'callers',
-  'max_act_depth',
-  'require_binding',
-  'class',
-  'max_stale_ms',
-  'any_caller',
-]);
 
 // proto-loader hands a repeated option with one value through as that value
 function texts(path: string, members: { readonly [name: string]: unknown }, name: string): readonly string[] {
@@ -130,6 +150,10 @@ function methodClass(path: string, members: { readonly [name: string]: unknown }
   if (value === 'METHOD_CLASS_CRITICAL') return 'critical';
   if (value === 'METHOD_CLASS_STANDARD' || value === 'METHOD_CLASS_UNSPECIFIED') return 'standard';
   throw new TypeError(`${path}: class of tokenmesh.v1.access must be METHOD_CLASS_STANDARD or METHOD_CLASS_CRITICAL`);
+}
+
+function isAccessRules(source: PackageDefinition | AccessRules): source is AccessRules {
+  return source instanceof Map;
 }
 
 function isService(definition: AnyDefinition): definition is Record<string, MethodDefinition<object, object>> {

@@ -14,8 +14,8 @@ interface WireError {
   readonly sentence: string;
   /** The challenge that goes into `www-authenticate`; absent where another credential would not help. */
   readonly scheme?: 'Bearer' | 'DPoP';
-  /** What the caller's side does: get a new token, wait, or nothing. */
-  readonly remedy?: 'new_token' | 'backoff';
+  /** What the caller's side does: get a new token, take the nonce given, wait, or nothing. */
+  readonly remedy?: 'new_token' | 'nonce' | 'backoff';
 }
 
 const {
@@ -63,7 +63,13 @@ const wire = {
     sentence: 'the proof of possession was used before',
   },
   BOUND_TOKEN_AS_BEARER: { ...invalidToken, scheme: 'DPoP', sentence: 'the token is bound and came without its proof' },
-  PROOF_NONCE_REQUIRED: { status: UNAUTHENTICATED, oauth: 'use_dpop_nonce', scheme: 'DPoP', sentence: 'the proof needs the nonce given' },
+  PROOF_NONCE_REQUIRED: {
+    status: UNAUTHENTICATED,
+    oauth: 'use_dpop_nonce',
+    scheme: 'DPoP',
+    remedy: 'nonce',
+    sentence: 'the proof needs the nonce given',
+  },
   SCOPE_INSUFFICIENT: { ...insufficientScope, sentence: 'the token lacks a scope that this method needs' },
   CALLER_NOT_ALLOWED: { ...insufficientScope, sentence: 'this caller may not call this method' },
   DELEGATION_NOT_ALLOWED: { ...insufficientScope, sentence: 'acting on behalf of another is not allowed here' },
@@ -150,8 +156,10 @@ export function toStatus(error: unknown): RefusalStatus {
 /** A refusal as the caller received it. */
 export interface Refusal {
   readonly reason: Reason;
+  /** `ErrorInfo.metadata`: what there is to know beside the reason, such as the `scope` that the method needs. */
   readonly info: Readonly<Record<string, string>>;
-  readonly remedy: 'new_token' | 'backoff' | 'none';
+  /** What would help: another token, the nonce that came along, a pause, or nothing. */
+  readonly remedy: 'new_token' | 'nonce' | 'backoff' | 'none';
   /** From `RetryInfo`; 0 when the answer carries none. */
   readonly retryAfterMs: number;
 }
@@ -170,11 +178,12 @@ export function refusalOf(error: { readonly metadata?: Metadata | undefined } | 
       if (detail.type === 'google.rpc.ErrorInfo') info = googleRpc.ErrorInfo.deserialize(detail.value);
       if (detail.type === 'google.rpc.RetryInfo') retry = googleRpc.RetryInfo.deserialize(detail.value);
     }
-    if (info?.domain !== domain || !isReason(info.reason)) return undefined;
-    const row: WireError = wire[info.reason];
+    const reason = asReason(info?.reason);
+    if (info?.domain !== domain || !reason) return undefined;
+    const row: WireError = wire[reason];
     const delay = retry?.retry_delay;
     const retryAfterMs = delay ? Number(delay.seconds) * 1000 + delay.nanos / 1e6 : 0;
-    return { reason: info.reason, info: { ...info.metadata }, remedy: row.remedy ?? 'none', retryAfterMs };
+    return { reason, info: { ...info.metadata }, remedy: row.remedy ?? 'none', retryAfterMs };
   } catch {
     return undefined; // details that are not protobuf: somebody else's format
   }
@@ -200,8 +209,9 @@ function unpackStatus(packed: Buffer): { type: string; value: Buffer }[] {
   });
 }
 
-function isReason(text: string): text is Reason {
-  return (reasons as readonly string[]).includes(text);
+/** A text that came from outside as the reason that it names, if it does. */
+export function asReason(text: string | undefined): Reason | undefined {
+  return reasons.find((reason) => reason === text);
 }
 
 /** grpc-js's `ServiceError`, or what a handler throws with a status of its own choice. */

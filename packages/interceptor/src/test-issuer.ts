@@ -6,7 +6,7 @@ import type { RevocationView } from './verify-call.ts';
 export interface TestIssuer {
   readonly issuer: string;
   readonly keys: KeySet;
-  readonly revocation: RevocationView & { set: RevocationSet };
+  readonly revocation: RevocationView & { readonly set: RevocationSet };
   /** Milliseconds since epoch; tests move it. */
   nowMs: number;
   now(): number;
@@ -19,14 +19,15 @@ export interface TestIssuer {
 export const gateway = 'spiffe://shop.test/gateway';
 export const orders = 'spiffe://shop.test/orders';
 
-export function createTestIssuer(): TestIssuer {
+/** @param name Its `iss`. Every one has a key of its own, all under the same kid. */
+export function createTestIssuer(name = 'https://token-exchange.shop.test'): TestIssuer {
   const key = generateSigningKey('ES256', 'test-key');
   const set = createRevocationSet();
   const listeners = new Set<(targets: readonly Target[]) => void>();
   let issued = 0;
   let n = 0;
   const test: TestIssuer = {
-    issuer: 'https://token-exchange.shop.test',
+    issuer: name,
     keys: createLocalKeySet([exportJwk(key)]),
     nowMs: Date.UTC(2026, 0, 1),
     now: () => test.nowMs,

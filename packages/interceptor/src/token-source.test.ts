@@ -4,7 +4,14 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { createCaller } from './caller.ts';
 import { refusalStatus } from './status.ts';
 import { gateway, orders } from './test-issuer.ts';
-import { createTokenSource, type HeldToken, type IssuedToken, type TokenRequest, type TokenSource } from './token-source.ts';
+import {
+  createTokenSource,
+  type HeldToken,
+  type IssuedToken,
+  type TokenRequest,
+  type TokenSource,
+  type TokenSourceOptions,
+} from './token-source.ts';
 
 /** token-exchange as the tests play it: every exchange waits until the test answers it. */
 interface Asked {
@@ -17,7 +24,7 @@ let nowMs: number;
 let asked: Asked[];
 let source: TokenSource;
 
-function open(options: { random?: () => number; maxEntries?: number } = {}): TokenSource {
+function open(options: Pick<TokenSourceOptions, 'random' | 'maxEntries' | 'onChange'> = {}): TokenSource {
   return createTokenSource({
     exchange: (request) => {
       const { promise, resolve, reject } = Promise.withResolvers<IssuedToken>();
@@ -92,6 +99,23 @@ describe('createTokenSource', () => {
     expect(source.get({ audience: orders })).toMatchObject({ compact: 't2' });
   });
 
+  it('replaces the tokens of one entry at the same part of their life, whatever chance says later', async () => {
+    const chances = [0, 1, 0.5, 1];
+    source = open({ random: () => chances.shift() ?? 1 });
+    for (const token of ['t1', 't2', 't3']) {
+      const { length } = asked;
+      if (length === 0) await obtain(token, 300);
+      else asked.at(-1)?.answer(token, 300);
+      await settled();
+      nowMs += 135_000 - 1;
+      source.get({ audience: orders });
+      expect(asked).toHaveLength(length === 0 ? 1 : length);
+      nowMs += 1;
+      source.get({ audience: orders });
+      expect(asked).toHaveLength(length === 0 ? 2 : length + 1);
+    }
+  });
+
   it.each([
     [0, 135_000],
     [0.999999, 165_000],
@@ -141,6 +165,50 @@ describe('createTokenSource', () => {
     await expect(ended).rejects.toThrow('still down');
   });
 
+  it('does not fall back to a token that was refused or revoked while its replacement failed', async () => {
+    const held = await obtain('t1', 300);
+    nowMs += 299_000;
+    const waiting = source.get({ audience: orders });
+    source.drop(held, new Error('refused'));
+    asked[1]?.fail(new Error('down'));
+    await expect(waiting).rejects.toThrow('down');
+  });
+
+  it.each([
+    ['is over when it comes', 't2', 2],
+    ['has no life', 't2', 0],
+    ['could not be presented', 't2\n', 300],
+    ['is larger than a call can carry', 't'.repeat(8_001), 300],
+  ])('does not hand out an answer that %s', async (_, token, lifeSeconds) => {
+    const outcome = Promise.resolve(source.get({ audience: orders })).catch((caught: unknown) => caught);
+    for (let attempt = 0; attempt < asked.length; attempt++) {
+      nowMs += 2_000;
+      asked[attempt]?.answer(token, lifeSeconds);
+      await settled();
+    }
+    const error = await outcome;
+    expect(error).toBeInstanceOf(Error);
+    expect(String(error)).not.toContain('t2');
+    expect(asked.length).toBeLessThanOrEqual(2);
+  });
+
+  it('waits as long as token-exchange asks for, half a minute at most', async () => {
+    for (const [askedMs, waitMs] of [
+      [200, 1_000],
+      [5_000, 5_000],
+      [600_000, 30_000],
+    ] as const) {
+      source = open();
+      const first = source.get({ audience: orders });
+      asked.at(-1)?.fail(Object.assign(new Error('busy'), refusalStatus('EXCHANGE_OVERLOADED', {}, askedMs)));
+      await expect(first).rejects.toThrow('busy');
+      nowMs += waitMs - 1;
+      expect(() => source.get({ audience: orders })).toThrow('busy');
+      nowMs += 1;
+      expect(source.get({ audience: orders })).toBeInstanceOf(Promise);
+    }
+  });
+
   it('does not hand out a token whose life ended while its replacement failed', async () => {
     await obtain('t1', 300);
     nowMs += 299_000;
@@ -165,7 +233,26 @@ describe('createTokenSource', () => {
 
   it('obtains another token after the held one was dropped', async () => {
     const token = await obtain('t1');
-    source.drop(token);
+    source.drop(token, new Error('refused'));
+    expect(source.get({ audience: orders })).toBeInstanceOf(Promise);
+  });
+
+  it('asks for no third token when the second is refused within a second of the first, until another second is over', async () => {
+    const refusal = new Error('refused');
+    source.drop(await obtain('t1'), refusal);
+    nowMs += 999;
+    source.drop(await obtain('t2'), refusal);
+    expect(() => source.get({ audience: orders })).toThrow(refusal);
+    nowMs += 999;
+    expect(() => source.get({ audience: orders })).toThrow(refusal);
+    nowMs += 1;
+    expect(source.get({ audience: orders })).toBeInstanceOf(Promise);
+  });
+
+  it('asks at once for another token when the one before was refused more than a second ago', async () => {
+    source.drop(await obtain('t1'), new Error('refused'));
+    nowMs += 1_000;
+    source.drop(await obtain('t2'), new Error('refused'));
     expect(source.get({ audience: orders })).toBeInstanceOf(Promise);
   });
 
@@ -205,6 +292,34 @@ async function settled(): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve));
 }
 
+describe('what becomes of tokens', () => {
+  it('is told of those of the workload itself, and not of those on behalf of callers', async () => {
+    const told: string[] = [];
+    source = open({ onChange: ({ audience, change, error }) => told.push([audience, change, error].filter(Boolean).join(' ')) });
+    await obtain('t1', 300);
+    nowMs += 150_000;
+    source.get({ audience: orders });
+    asked[1]?.fail(new Error('down'));
+    await settled();
+    nowMs += 2_000;
+    source.get({ audience: orders });
+    asked[2]?.answer('t2', 300);
+    await settled();
+    const onBehalfOf = createCaller(
+      {
+        kid: 'k',
+        scope: [],
+        claims: { iss: '', sub: gateway, aud: orders, exp: 2_000, iat: 0, jti: 'j1', client_id: gateway, scope: '', txn: '', rn: 0 },
+      },
+      'compact',
+    );
+    const waiting = source.get({ audience: orders, onBehalfOf });
+    asked[3]?.answer('t3');
+    await waiting;
+    expect(told).toEqual([`${orders} obtained`, `${orders} failed Error: down`, `${orders} refreshed`]);
+  });
+});
+
 describe('eviction by revocation', () => {
   it('drops a held token that a revocation covers, and asks again once when the answer is covered too', async () => {
     const { createTestIssuer } = await import('./test-issuer.ts');
@@ -222,5 +337,42 @@ describe('eviction by revocation', () => {
     expect(await revocable.get({ audience: orders })).toMatchObject({ compact: answers[2] });
     expect(exchanges).toBe(3);
     expect(revocable.get({ audience: orders })).toMatchObject({ compact: answers[2] });
+  });
+
+  it('drops what a burst of revocations covers at once, in one pass, before anybody asks', async () => {
+    const { createTestIssuer } = await import('./test-issuer.ts');
+    const issuer = createTestIssuer();
+    const told: string[] = [];
+    let lookups = 0;
+    const { set } = issuer.revocation;
+    const source = createTokenSource({
+      exchange: async ({ audience }) => ({
+        accessToken: issuer.token({ aud: audience, txn: audience }),
+        tokenType: 'Bearer',
+        expiresInSeconds: 300,
+      }),
+      revoked: {
+        get version() {
+          return set.version;
+        },
+        find(token) {
+          lookups++;
+          return set.find(token);
+        },
+      },
+      onRevocation: issuer.revocation.onApplied,
+      onChange: ({ audience, change }) => told.push(`${audience} ${change}`),
+      now: () => nowMs,
+    });
+    for (const audience of ['a', 'b']) await source.get({ audience });
+    told.length = 0;
+    lookups = 0;
+    for (let index = 0; index < 100; index++) issuer.revoke({ kind: 'session', value: `s${index}` });
+    issuer.revoke({ kind: 'chain', value: 'a' });
+    await settled();
+    expect(told).toEqual(['a evicted']);
+    expect(lookups).toBe(2);
+    expect(source.get({ audience: 'b' })).not.toBeInstanceOf(Promise);
+    expect(source.get({ audience: 'a' })).toBeInstanceOf(Promise);
   });
 });

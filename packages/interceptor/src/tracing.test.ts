@@ -20,6 +20,7 @@ let payments: InstanceType<typeof shop.Payments>;
 let inHandler: (Span | undefined)[];
 let token: string;
 let keepOpen: boolean;
+let next: () => string;
 
 beforeAll(() => sdk.start());
 afterAll(() => sdk.shutdown());
@@ -68,7 +69,8 @@ beforeEach(async () => {
   const port = await new Promise<number>((resolve, reject) => {
     server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) => (error ? reject(error) : resolve(bound)));
   });
-  const get = () => ({ compact: token, tokenType: 'Bearer', expMs: 9e15 });
+  next = () => token;
+  const get = () => ({ compact: next(), tokenType: 'Bearer', expMs: 9e15 });
   const interceptors = [tracingClientInterceptor(), bearerInterceptor('spiffe://shop.test/orders', { get, drop: () => {} })];
   orders = new shop.Orders(`127.0.0.1:${port}`, credentials.createInsecure(), { interceptors });
   payments = new shop.Payments(`127.0.0.1:${port}`, credentials.createInsecure(), { interceptors });
@@ -163,6 +165,23 @@ describe('spans', () => {
     const { client, server } = await spans();
     expect(client.attributes['rpc.status_code']).toBe('CANCELLED');
     expect(server.attributes['rpc.status_code']).toBe('CANCELLED');
+  });
+
+  it('of a call that is repeated with another token are one on the side of the caller, which says so, and two on the other', async () => {
+    const revoked = token;
+    issuer.revoke({ kind: 'all', value: '' });
+    const tokens = [revoked, issuer.token({ scope: 'orders.write' })];
+    next = () => tokens.shift() ?? token;
+    await (kinds['/Orders/Create'] as () => Promise<void>)();
+    const { client } = await spans(3);
+    const served = exporter.getFinishedSpans().filter((span) => span.kind === SpanKind.SERVER);
+    expect(client.attributes).toMatchObject({ 'rpc.status_code': 'OK', 'tokenmesh.retried': true });
+    expect(client.events).toMatchObject([
+      { name: 'tokenmesh.retry', attributes: { 'tokenmesh.reason': 'TOKEN_REVOKED', 'rpc.method': 'shop.v1.Orders/Create' } },
+    ]);
+    expect(served.map((span) => span.attributes['tokenmesh.decision'])).toEqual(['refuse', 'allow']);
+    expect(served.map((span) => span.parentSpanContext?.spanId)).toEqual(Array(2).fill(client.spanContext().spanId));
+    expect(served.map((span) => span.attributes['tokenmesh.retried'])).toEqual([undefined, undefined]);
   });
 
   it('of a live stream that is ended by a revocation say so', async () => {

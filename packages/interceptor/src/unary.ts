@@ -1,4 +1,17 @@
-import { type CallOptions, type Client, type ClientUnaryCall, Metadata, type ServiceError } from '@grpc/grpc-js';
+import { type CallOptions, type ChannelInterface, type Client, type ClientUnaryCall, Metadata, type ServiceError } from '@grpc/grpc-js';
+import type { Caller } from './caller.ts';
+
+// Here, where declarations of the package's entry point lead: elsewhere users would not have it.
+declare module '@grpc/grpc-js/build/src/client.js' {
+  interface CallOptions {
+    /** Makes the call on behalf of the caller of the call being handled: `callerOf(call)`. */
+    onBehalfOf?: Caller | undefined;
+    /** Asks for a token with just these scopes, space-separated; default: everything that the grant allows. */
+    scope?: string | undefined;
+    /** Noted by `mesh.client()`: the channel that a stream runs over, so that its credential is renewed over the same one. */
+    streamChannel?: ChannelInterface | undefined;
+  }
+}
 
 /** The shortest signature of a generated client's unary method, which comes last among its overloads. */
 type Unary<Request, Response> = (argument: Request, callback: (error: ServiceError | null, value?: Response) => void) => ClientUnaryCall;
@@ -10,6 +23,7 @@ type ResponseOf<C, M extends keyof C> = C[M] extends Unary<infer _Request, infer
 
 /** grpc-js's call options, among them `deadline` and the mesh's own `onBehalfOf` and `scope`. */
 export interface UnaryOptions extends CallOptions {
+  /** Sent with the call; default: nothing but what the mesh adds. */
   readonly metadata?: Metadata;
   /** Cancels the call. */
   readonly signal?: AbortSignal;

@@ -1,16 +1,21 @@
-import { BlockList, isIPv6 } from 'node:net';
-import type { Freshness, RevocationSet, Target } from '@tokenmesh/revocation';
+import type { Freshness, Match, RevocationSet, Target } from '@tokenmesh/revocation';
 import {
+  acceptIntrospectedClaims,
   checkTimes,
   hasScope,
   type KeySet,
+  parseJws,
   type ServiceTokenClaims,
   TokenError,
+  tokenTypes,
   type VerifiedToken,
+  type VerifyServiceTokenOptions,
   verifyServiceToken,
 } from '@tokenmesh/token';
 import type { PresentedCredential } from './bearer.ts';
+import { createBindingCheck, type ProofPolicy } from './binding.ts';
 import { type Caller, createCaller, markStale } from './caller.ts';
+import { createIntrospector, type Introspection, type Introspector } from './introspector.ts';
 import type { Rule } from './rules.ts';
 import { type CacheEntry, createVerifiedTokenCache } from './verified-token-cache.ts';
 
@@ -28,25 +33,44 @@ export interface Peer {
   certificateThumbprint(): string | undefined;
   /** IP address; empty when unknown. */
   readonly address: string;
+  /**
+   * Whether the call was given up by now. Where that can be told, a signature is checked a turn of the event loop after the call came in, and not at
+   * all when it was reset meanwhile (CVE-2023-44487: a flood of calls that are reset as soon as they are made). Absent: it is checked at once.
+   */
+  readonly isGone?: boolean;
 }
 
-export interface CallVerifierOptions {
-  /** Identity of this service: the only audience accepted. */
-  readonly audience: string;
-  readonly issuer: string | readonly string[];
+/** An issuer whose tokens count here, with what verifies them: its own keys and its own revocations, nobody else's. */
+export interface TrustedIssuer {
+  readonly issuer: string;
   readonly keys: KeySet;
   readonly revocation: RevocationView;
   /**
-   * Asks token-exchange whether a token is active: the way out for critical methods while revocations are stale. Absent: they are refused
-   * then.
+   * Asks the issuer about a token: for opaque tokens, and the way out for critical methods while revocations are stale. Absent: the former are
+   * no tokens, the latter are refused then.
    */
-  readonly introspect?: (compact: string) => Promise<boolean>;
+  readonly introspect?: (compact: string) => Promise<Introspection>;
+}
+
+/** Whose tokens a service accepts, and how strictly they are judged. */
+export interface CallVerifierOptions extends TrustedIssuer {
+  /** Identity of this service: the only audience accepted. */
+  readonly audience: string;
+  /** Further issuers, such as the successor of a mesh during a migration; `audience` is this service's identity in its tokens, default the same. */
+  readonly alsoTrust?: readonly (TrustedIssuer & { readonly audience?: string })[];
+  /** How long an issuer's word on an opaque token is kept, unless a revocation covers it before; 0…300 000, default 30 000; 0: never. */
+  readonly opaqueKeepMs?: number;
+  /** Host, and port where it is not 443, that callers' DPoP proofs are for; default `authorityOf(audience)`. */
+  readonly authority?: string;
+  /** How callers' DPoP proofs are judged. */
+  readonly proofs?: ProofPolicy;
   /** Clock difference that is tolerated for `exp`, `iat` and `nbf`; integer 0…5, default 5. */
   readonly clockToleranceSeconds?: number;
   /** Ceiling on a token's whole life; default 900. Also how long standard methods go on while revocations are stale. */
   readonly maxLifeSeconds?: number;
   /** Verified tokens kept; default 10 000, about 1 KiB each. */
   readonly maxCachedTokens?: number;
+  /** Wall clock, milliseconds since epoch. Default `Date.now`. */
   readonly now?: () => number;
 }
 
@@ -56,47 +80,86 @@ export interface AdmittedCall {
   readonly caller: Caller;
 }
 
+/** Decides which calls come in: what the server's interceptor asks of every one. */
 export interface CallVerifier {
   /**
    * Decides one call: verified token (cached or not), times, revocation and its freshness, binding, rule, in this order; the first
    * failure wins.
    *
-   * @returns At once when the token and the keys are known; a promise when a key has to be fetched or token-exchange has to be asked.
+   * @returns At once when the token was verified before; a promise when a key has to be fetched, token-exchange has to be asked, or it is worth
+   *   waiting whether the call is given up.
    * @throws {TokenError} Every reason of the tokens', binding's, rule's and verifier's rows of the table of refusals.
    */
   verify(presented: PresentedCredential, rule: Rule, peer: Peer): AdmittedCall | Promise<AdmittedCall>;
   /**
-   * Whether revocation data are current enough for calls under this rule: `fresh`; `tolerated`: old, but the method is `standard` and the
-   * tokens' own life still bounds the risk; `closed`: calls need token-exchange's word, and live streams end.
+   * Whether the revocation data of the token's issuer are current enough for calls under this rule: `fresh`; `tolerated`: old, but the method is
+   * `standard` and the tokens' own life still bounds the risk; `closed`: calls need token-exchange's word, and live streams end.
    */
-  staleness(rule: Rule): 'fresh' | 'tolerated' | 'closed';
+  staleness(rule: Rule, token: VerifiedToken): 'fresh' | 'tolerated' | 'closed';
+  /** What its issuer's revocations say of a token that was admitted. */
+  findRevocation(token: VerifiedToken): Match | undefined;
+  /** Called after revocations of any issuer were applied; returns the way to stop. */
+  onRevocation(listener: () => void): () => void;
+  /** The nonce that callers' next DPoP proofs have to hold; `undefined` when none has to. */
+  proofNonce(): string | undefined;
+}
+
+const opaqueToken = /^tm_[A-Za-z0-9_-]{43}$/;
+const maxOpaqueKeepMs = 300_000;
+
+/** A trusted issuer as the verifier uses it. */
+interface Issuer {
+  readonly revocation: RevocationView;
+  readonly introspector: Introspector | undefined;
+  readonly verifyOptions: VerifyServiceTokenOptions;
 }
 
 /** The decision on incoming calls, without any gRPC in it. Synchronous on a cache hit. */
 export function createCallVerifier(options: CallVerifierOptions): CallVerifier {
-  const { audience, issuer, keys, revocation, introspect, now = Date.now } = options;
-  const clockToleranceSeconds = options.clockToleranceSeconds ?? 5;
-  const maxLifeSeconds = options.maxLifeSeconds ?? 900;
-  if (audience === '') throw new TypeError('audience must name this service');
+  const { now = Date.now, clockToleranceSeconds = 5, maxLifeSeconds = 900, opaqueKeepMs = 30_000 } = options;
   if (!Number.isInteger(clockToleranceSeconds) || clockToleranceSeconds < 0 || clockToleranceSeconds > 5) {
     throw new TypeError('clockToleranceSeconds must be an integer from 0 to 5');
   }
-  const verifyOptions = { issuer, audience, keys, now, clockToleranceSeconds, maxLifeSeconds };
-  const cache = createVerifiedTokenCache(options.maxCachedTokens ?? 10_000);
+  if (!(opaqueKeepMs >= 0 && opaqueKeepMs <= maxOpaqueKeepMs)) throw new TypeError(`opaqueKeepMs must be 0 to ${maxOpaqueKeepMs}`);
+  const { audience, authority, proofs } = options;
+  const binding = createBindingCheck({ audience, authority, proofs, clockToleranceSeconds, now });
+  const own = useIssuer(options);
+  const issuers = new Map([[options.issuer, own]]);
+  for (const trusted of options.alsoTrust ?? []) {
+    if (issuers.has(trusted.issuer)) throw new TypeError(`the issuer ${trusted.issuer} is named twice`);
+    issuers.set(trusted.issuer, useIssuer(trusted));
+  }
+  const takesOpaqueTokens = [...issuers.values()].some(({ introspector }) => introspector);
+  const cache = createVerifiedTokenCache<Issuer>(options.maxCachedTokens ?? 10_000);
 
-  function remember(compact: string, token: VerifiedToken): CacheEntry {
-    const entry = { token, caller: createCaller(token, compact), clearedAt: -1 };
+  function useIssuer({
+    issuer,
+    audience = options.audience,
+    keys,
+    revocation,
+    introspect,
+  }: NonNullable<typeof options.alsoTrust>[number]): Issuer {
+    if (audience === '') throw new TypeError('audience must name this service');
+    return {
+      revocation,
+      introspector: introspect && createIntrospector(introspect, now),
+      verifyOptions: { issuer, audience, keys, now, clockToleranceSeconds, maxLifeSeconds },
+    };
+  }
+
+  function remember(compact: string, token: VerifiedToken, issuer: Issuer, keptUntilMs = Number.POSITIVE_INFINITY): CacheEntry<Issuer> {
+    const entry = { token, caller: createCaller(token, compact), issuer, keptUntilMs, clearedAt: -1 };
     cache.add(compact, entry);
     return entry;
   }
 
-  function admit(entry: CacheEntry, presented: PresentedCredential, rule: Rule, peer: Peer): AdmittedCall | Promise<AdmittedCall> {
+  function admit(entry: CacheEntry<Issuer>, presented: PresentedCredential, rule: Rule, peer: Peer): AdmittedCall | Promise<AdmittedCall> {
     const { token, caller } = entry;
     checkTimes(token.claims, now(), clockToleranceSeconds);
     checkRevocation(entry);
-    checkBinding(token, presented, rule, peer);
+    binding.check(token, presented, rule, peer);
     checkRule(token, rule);
-    switch (staleness(rule)) {
+    switch (stalenessAt(entry.issuer, rule)) {
       case 'fresh':
         return { token, caller };
       case 'tolerated':
@@ -106,7 +169,7 @@ export function createCallVerifier(options: CallVerifierOptions): CallVerifier {
     }
   }
 
-  function staleness(rule: Rule): 'fresh' | 'tolerated' | 'closed' {
+  function stalenessAt({ revocation }: Issuer, rule: Rule): 'fresh' | 'tolerated' | 'closed' {
     const freshness = revocation.freshness();
     if (freshness.state === 'empty') return 'closed';
     const isStale = rule.maxStaleMs === undefined ? freshness.state === 'stale' : freshness.ageMs > rule.maxStaleMs;
@@ -114,12 +177,21 @@ export function createCallVerifier(options: CallVerifierOptions): CallVerifier {
     return rule.class === 'standard' && freshness.ageMs <= maxLifeSeconds * 1000 ? 'tolerated' : 'closed';
   }
 
-  function askTokenExchange({ token, caller }: CacheEntry, presented: PresentedCredential): Promise<AdmittedCall> {
+  function admitUnknown(presented: PresentedCredential, rule: Rule, peer: Peer): AdmittedCall | Promise<AdmittedCall> {
+    const { token: compact } = presented;
+    const issuer = issuerOf(compact);
+    const verified = verifyServiceToken(compact, issuer.verifyOptions);
+    if (verified instanceof Promise) return verified.then((token) => admit(remember(compact, token, issuer), presented, rule, peer));
+    return admit(remember(compact, verified, issuer), presented, rule, peer);
+  }
+
+  function askTokenExchange({ token, caller, issuer }: CacheEntry<Issuer>, presented: PresentedCredential): Promise<AdmittedCall> {
     const refusal = () => new TokenError('REVOCATION_STALE', 'the revocation feed has not been heard for too long');
-    if (!introspect) throw refusal();
-    return introspect(presented.token).then(
-      (active) => {
-        if (!active) throw new TokenError('TOKEN_REVOKED', 'token-exchange says that the token is not active');
+    if (!issuer.introspector) throw refusal();
+    return issuer.introspector.ask(presented.token).then(
+      ({ introspection }) => {
+        const isActive = introspection.active && introspection.claims.jti === token.claims.jti;
+        if (!isActive) throw new TokenError('TOKEN_REVOKED', 'token-exchange says that the token is not active');
         return { token, caller };
       },
       () => {
@@ -128,49 +200,78 @@ export function createCallVerifier(options: CallVerifierOptions): CallVerifier {
     );
   }
 
-  function checkRevocation(entry: CacheEntry): void {
-    const { version } = revocation.set;
+  function checkRevocation(entry: CacheEntry<Issuer>): void {
+    const { set } = entry.issuer.revocation;
+    const { version } = set;
     if (entry.clearedAt === version) return;
-    const match = revocation.set.find(entry.token);
+    const match = set.find(entry.token);
     if (match) throw new TokenError('TOKEN_REVOKED', `revoked by ${match.kind} at position ${match.n}`);
     entry.clearedAt = version;
+  }
+
+  // With one issuer its key set alone decides whose the token is. With several the token says it, unverified, and is held to it: the keys of
+  // the issuer that it names, and no others, verify it.
+  function issuerOf(compact: string): Issuer {
+    if (issuers.size === 1) return own;
+    const { iss } = parseJws(compact, { typ: tokenTypes.serviceToken }).payload;
+    const issuer = typeof iss === 'string' ? issuers.get(iss) : undefined;
+    if (!issuer) throw new TokenError('ISSUER_UNTRUSTED', 'the issuer is not trusted here');
+    return issuer;
+  }
+
+  /** An opaque token does not say whose it is: the issuers are asked in turn. Each of them could issue tokens for this service anyway. */
+  async function introspectOpaque(compact: string, from: string): Promise<CacheEntry<Issuer>> {
+    let unanswered: unknown;
+    for (const issuer of issuers.values()) {
+      try {
+        const asked = await issuer.introspector?.ask(compact, { from, maxAgeMs: opaqueKeepMs });
+        if (!asked?.introspection.active) continue;
+        const token = acceptIntrospectedClaims(asked.introspection.claims, issuer.verifyOptions);
+        return remember(compact, token, issuer, asked.askedAtMs + opaqueKeepMs);
+      } catch (error) {
+        // the issuer knows it: what is wrong with it is the answer, whatever others say
+        if (error instanceof TokenError && error.reason !== 'KEYS_UNAVAILABLE') throw error;
+        unanswered = error;
+      }
+    }
+    if (unanswered) throw new TokenError('KEYS_UNAVAILABLE', 'token-exchange could not be asked about an opaque token');
+    // why it is not active is not said; of what a new token mends, this claims least
+    throw new TokenError('TOKEN_REVOKED', 'token-exchange says that the token is not active');
+  }
+
+  function issuerNamedBy(token: VerifiedToken): Issuer {
+    return issuers.get(token.claims.iss) ?? own;
   }
 
   return {
     verify(presented, rule, peer) {
       const { token: compact } = presented;
       const cached = cache.get(compact);
-      if (cached) return admit(cached, presented, rule, peer);
-      const verified = verifyServiceToken(compact, verifyOptions);
-      if (verified instanceof Promise) return verified.then((token) => admit(remember(compact, token), presented, rule, peer));
-      return admit(remember(compact, verified), presented, rule, peer);
+      if (cached && (cached.keptUntilMs === Number.POSITIVE_INFINITY || now() < cached.keptUntilMs))
+        return admit(cached, presented, rule, peer);
+      if (takesOpaqueTokens && opaqueToken.test(compact)) {
+        return introspectOpaque(compact, peer.address).then((entry) => admit(entry, presented, rule, peer));
+      }
+      if (peer.isGone === undefined) return admitUnknown(presented, rule, peer);
+      return nextTurn().then(() => {
+        if (peer.isGone) throw new Error('the call was given up');
+        return admitUnknown(presented, rule, peer);
+      });
     },
-    staleness,
+    staleness: (rule, token) => stalenessAt(issuerNamedBy(token), rule),
+    proofNonce: binding.nonce,
+    findRevocation: (token) => issuerNamedBy(token).revocation.set.find(token),
+    onRevocation(listener) {
+      const stops = [...issuers.values()].map(({ revocation }) => revocation.onApplied(listener));
+      return () => {
+        for (const stop of stops) stop();
+      };
+    },
   };
 }
 
-/** RFC 8705 section 3, RFC 9449 section 7.1 and `net`: a bound token without its proof is no credential. */
-function checkBinding(token: VerifiedToken, presented: PresentedCredential, rule: Rule, peer: Peer): void {
-  const { cnf, net } = token.claims;
-  if (rule.requireBinding && !cnf) throw new TokenError('BINDING_MISMATCH', 'the method needs a bound token');
-  if (cnf?.jkt !== undefined && presented.scheme !== 'DPoP') {
-    throw new TokenError('BOUND_TOKEN_AS_BEARER', 'the token is bound to a DPoP key and came as a bearer token');
-  }
-  if (presented.scheme === 'DPoP') throw new TokenError('PROOF_INVALID', 'this service does not take DPoP proofs');
-  const thumbprint = cnf?.['x5t#S256'];
-  if (thumbprint !== undefined && thumbprint !== peer.certificateThumbprint()) {
-    throw new TokenError('BINDING_MISMATCH', 'the token is bound to another certificate');
-  }
-  if (net && !isWithin(peer.address, net)) throw new TokenError('BINDING_MISMATCH', 'the token is bound to another network');
-}
-
-function isWithin(address: string, cidrs: readonly string[]): boolean {
-  const list = new BlockList();
-  for (const cidr of cidrs) {
-    const [network = '', prefix = ''] = cidr.split('/');
-    list.addSubnet(network, Number(prefix), isIPv6(network) ? 'ipv6' : 'ipv4');
-  }
-  return list.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 /** What a rule looks at, in this order. */

@@ -23,6 +23,7 @@ export interface RevocationEvent {
   readonly targets: readonly Target[];
 }
 
+/** An event whose signature holds, beside the bytes that were signed. */
 export interface SignedEvent {
   readonly event: RevocationEvent;
   /** JWS compact serialization of typ `secevent+jwt`. */

@@ -30,8 +30,11 @@ export class PositionGoneError extends Error {
   override readonly name = 'PositionGoneError';
 }
 
+/** What a path tells of what it carries, and of itself. Signatures and numbers are the feed's business: a path hands on what comes. */
 export interface FeedTransportHandlers {
+  /** An event came: JWS compact serialization, as it was published. */
   onEvent(compact: string): void;
+  /** A checkpoint came, likewise. */
   onCheckpoint(compact: string): void;
   /** The path works from now on. Called after every connection, the first one included. */
   onUp(): void;
@@ -39,6 +42,7 @@ export interface FeedTransportHandlers {
   onDown(error?: unknown): void;
 }
 
+/** A path that is listened to. */
 export interface FeedSubscription {
   /** Ends the subscription; no handler is called afterwards. May be called more than once. */
   close(): Promise<void>;

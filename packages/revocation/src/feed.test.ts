@@ -435,9 +435,11 @@ test('a feed whose ready() nobody awaits is closed without an unhandled rejectio
   expect(feed.freshness()).toEqual({ state: 'empty' });
 });
 
-test('options out of range are refused when the feed is created', () => {
+test('T-44 options out of range are refused when the feed is created, and those at its ends are taken', async () => {
   const record = createMemoryRecord();
   const create = (options: Partial<RevocationFeedOptions>) => () => createRevocationFeed({ record, issuer: 'i', mesh: 'm', ...options });
+  for (const staleAfterMs of [100, 3_600_000]) await create({ staleAfterMs })().close();
+  for (const futureToleranceMs of [0, 60_000]) await create({ futureToleranceMs })().close();
   for (const staleAfterMs of [99, 3_600_001, Number.NaN]) expect(create({ staleAfterMs })).toThrow(TypeError);
   for (const futureToleranceMs of [-1, 60_001]) expect(create({ futureToleranceMs })).toThrow(TypeError);
 });

@@ -54,6 +54,7 @@ export interface RevocationFeed {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
+/** Where revocations come from, whose they are, and how old they may become. */
 export interface RevocationFeedOptions {
   /** Answers for the log: keys, snapshot, missing events, checkpoints on request. */
   readonly record: FeedRecord;

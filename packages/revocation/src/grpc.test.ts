@@ -152,8 +152,35 @@ test('a report goes out on the open stream, and without one on a stream of its o
   await up.promise;
   transport.report({ ...report, path: 'grpc' });
   await arrived.promise;
-  expect(server.reports).toEqual([report, { ...report, path: 'grpc' }]);
+  expect(server.reports).toMatchObject([report, { ...report, path: 'grpc' }]);
   expect(streams).toBe(2);
+  await subscription.close();
+  server.close();
+});
+
+test('what is served goes with the first report on a stream and when it is other than before, and seldom without a stream', async () => {
+  const record = createMemoryRecord();
+  const heard: (string | undefined)[] = [];
+  let arrived = Promise.withResolvers<void>();
+  const server = await startGrpcServer(record, () => arrived.resolve());
+  const transport = grpcTransport(server.client);
+  const servedBy = (method: string) => ({ methods: [{ method, rule: null }] });
+  const send = async (served: ReturnType<typeof servedBy>) => {
+    arrived = Promise.withResolvers();
+    transport.report({ instance: 'i1', fresh_at_ms: 1, n: 2, kids: [], version: '1', path: 'grpc', served });
+    await arrived.promise;
+    heard.push(server.reports.at(-1)?.served?.methods[0]?.method);
+  };
+  const [a, b] = [servedBy('/a'), servedBy('/b')];
+  for (let report = 0; report < 12; report++) await send(a);
+  await send(b);
+  expect(heard.splice(0)).toEqual(['/a', ...Array(10).fill(undefined), '/a', '/b']);
+  const up = Promise.withResolvers<void>();
+  const handlers = { onEvent: () => {}, onCheckpoint: () => {}, onUp: () => up.resolve(), onDown: () => {} };
+  const subscription = transport.subscribe(() => ({ epoch: '', n: 0 }), handlers);
+  await up.promise;
+  for (const served of [b, b, a, a]) await send(served);
+  expect(heard).toEqual(['/b', undefined, '/a', undefined]);
   await subscription.close();
   server.close();
 });

@@ -33,6 +33,7 @@ export function grpcRecord(client: RevocationFeedClient): FeedRecord {
   };
 }
 
+/** When a stream counts as dead, and how attempts are spread. */
 export interface GrpcTransportOptions {
   /** A stream on which nothing came for this long is opened anew; default 5 000 ms. Checkpoints come every second. */
   readonly silenceMs?: number;
@@ -40,12 +41,19 @@ export interface GrpcTransportOptions {
   readonly random?: () => number;
 }
 
+/** A report; `served` may be absent. */
+export type SentReport = Omit<VerifierReport, 'served'> & { readonly served?: VerifierReport['served'] | undefined };
+
+/** The path over gRPC, which carries reports back as well. */
 export interface GrpcTransport extends FeedTransport {
   /**
    * Tells token-exchange what this verifier knows: on the stream that is open, else on one that lives for this report only. Best effort: a
    * report that is lost is replaced by the next one. Never throws.
+   *
+   * @param report.served Goes with the first report on a stream, and again as soon as it is another object than before; of reports that have no
+   *   stream, with every eleventh.
    */
-  report(report: VerifierReport): void;
+  report(report: SentReport): void;
 }
 
 /**
@@ -56,6 +64,8 @@ export interface GrpcTransport extends FeedTransport {
  */
 export function grpcTransport(client: RevocationFeedClient, options: GrpcTransportOptions = {}): GrpcTransport {
   const open = new Set<SyncLoop>();
+  let served: VerifierReport['served'] = null;
+  let alone = 0;
   return {
     name: 'grpc',
     subscribe(position, handlers) {
@@ -69,11 +79,13 @@ export function grpcTransport(client: RevocationFeedClient, options: GrpcTranspo
       };
     },
     report(report) {
-      for (const loop of open) if (loop.send({ report })) return;
+      for (const loop of open) if (loop.report(report)) return;
       const stream = client.Sync({ deadline: Date.now() + reportTimeoutMs });
       stream.on('error', () => {});
       stream.resume();
-      stream.write({ report });
+      const isDue = alone++ % servedEvery === 0 || report.served !== served;
+      served = report.served ?? null;
+      stream.write({ report: { ...report, served: isDue ? served : null } });
       stream.end();
     },
   };
@@ -82,6 +94,8 @@ export function grpcTransport(client: RevocationFeedClient, options: GrpcTranspo
 const requestTimeoutMs = 10_000;
 const snapshotTimeoutMs = 60_000;
 const reportTimeoutMs = 5_000;
+/** About once a minute. Not divisible by the number of replicas that take turns, so that each of them is told. */
+const servedEvery = 11;
 const minPauseMs = 100;
 const maxPauseMs = 2_000;
 
@@ -96,6 +110,8 @@ class SyncLoop {
   readonly #closing = new AbortController();
   readonly #running: Promise<void>;
   #stream: SyncStream | undefined;
+  /** What the stream carried of what is served. */
+  #served: VerifierReport['served'] = null;
   #failures = 0;
 
   constructor(client: RevocationFeedClient, position: () => LogPosition, handlers: FeedTransportHandlers, options: GrpcTransportOptions) {
@@ -108,8 +124,11 @@ class SyncLoop {
   }
 
   /** Whether there was a stream to send it on. */
-  send(request: SyncRequest): boolean {
-    return this.#stream?.writable === true && this.#stream.write(request) !== undefined;
+  report({ served = null, ...report }: SentReport): boolean {
+    if (this.#stream?.writable !== true) return false;
+    this.#stream.write({ report: { ...report, served: served === this.#served ? null : served } });
+    this.#served = served;
+    return true;
   }
 
   async close(): Promise<void> {
@@ -136,6 +155,7 @@ class SyncLoop {
     const { epoch, n } = this.#position();
     const stream = this.#client.Sync();
     this.#stream = stream;
+    this.#served = null;
     return new Promise((resolve) => {
       const silence = setTimeout(() => {
         resolve(new Error(`Nothing came on the stream for ${this.#silenceMs} ms`));

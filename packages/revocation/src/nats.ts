@@ -16,6 +16,7 @@ import {
 } from 'nats';
 import type { FeedPublisher, FeedTransport, FeedTransportHandlers } from './feed-ports.ts';
 
+/** How to reach NATS, and which mesh's subjects are meant. */
 export interface NatsOptions {
   /** `host:port` or URLs. */
   readonly servers: string | readonly string[];
@@ -29,6 +30,7 @@ export interface NatsOptions {
   readonly name?: string;
 }
 
+/** The same for the issuer, which looks after the stream. */
 export interface NatsPublisherOptions extends NatsOptions {
   /** Told of what an operator should mend while the publisher goes on: no server, an unfit stream, a server with known advisories. */
   readonly report?: (problem: Error) => void;
@@ -36,6 +38,7 @@ export interface NatsPublisherOptions extends NatsOptions {
   readonly checkIntervalMs?: number;
 }
 
+/** The same for the operator, who makes the stream. */
 export interface RevocationStreamOptions extends NatsOptions {
   /** Copies in a cluster, 1 to 5, default 1. */
   readonly replicas?: number;

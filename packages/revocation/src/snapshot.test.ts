@@ -95,7 +95,22 @@ test('T-28 a checkpoint by another key, for another mesh, of another issuer or o
   }
 });
 
-test('S lies between 100 ms and an hour', () => {
+test('T-44 S lies between 100 ms and an hour', () => {
   for (const s of [100, 3_600_000]) expect(reasonOf(() => signCheckpoint({ ...at, s }, key))).toBe('none');
   for (const s of [99, 3_600_001]) expect(reasonOf(() => signCheckpoint({ ...at, s }, key))).toBe('TOKEN_MALFORMED');
+});
+
+test('T-44 a nonce has 1 to 128 characters', () => {
+  for (const length of [1, 128]) expect(reasonOf(() => signCheckpoint({ ...at, nonce: 'n'.repeat(length) }, key))).toBe('none');
+  for (const length of [0, 129]) expect(reasonOf(() => signCheckpoint({ ...at, nonce: 'n'.repeat(length) }, key))).toBe('TOKEN_MALFORMED');
+});
+
+test('T-44 a checkpoint and the head of a snapshot have 4 096 bytes at most', () => {
+  for (const sign of [(iss: string) => signCheckpoint({ ...at, iss }, key), (iss: string) => signSnapshot({ ...at, iss }, [], key).head]) {
+    let longest = 1;
+    for (let step = 2_048; step >= 1; step /= 2) if (reasonOf(() => sign('i'.repeat(longest + step))) === 'none') longest += step;
+    expect(sign('i'.repeat(longest)).length).toBeGreaterThan(4_096 - 2);
+    expect(sign('i'.repeat(longest)).length).toBeLessThanOrEqual(4_096);
+    expect(reasonOf(() => sign('i'.repeat(longest + 1)))).toBe('TOKEN_MALFORMED');
+  }
 });

@@ -6,6 +6,7 @@
  */
 export const targetKinds = ['token', 'subject', 'client', 'session', 'chain', 'actor', 'grant', 'audience', 'key', 'all'] as const;
 
+/** What a target's value names: one of `targetKinds`. */
 export type TargetKind = (typeof targetKinds)[number];
 
 /** One thing that is taken back. */

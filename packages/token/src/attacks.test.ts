@@ -353,6 +353,8 @@ describe('attacks on the shape', () => {
     const started = performance.now();
     for (let round = 0; round < 1000; round++) expect(reasonOf(() => verify(jwe))).toBe('TOKEN_MALFORMED');
     expect(performance.now() - started).toBeLessThan(1000);
+    // Whoever read its header would say that the type is another.
+    expect(reasonOf(() => verify(`${base64url(JSON.stringify(headerWith({ typ: 'JWT' })))}.AA.AA.AA.AA`))).toBe('TOKEN_MALFORMED');
   });
 
   test('T-13 the size is looked at before the text: a hundred thousand dots take less than a millisecond', () => {
@@ -361,6 +363,8 @@ describe('attacks on the shape', () => {
       for (let round = 0; round < 100; round++) expect(reasonOf(() => verify(text))).toBe('TOKEN_MALFORMED');
       expect((performance.now() - started) / 100).toBeLessThan(1);
     }
+    // Whoever read its header would say that the type is another.
+    expect(reasonOf(() => verify(signAnything(headerWith({ typ: 'JWT' }), { a: 'x'.repeat(4096) })))).toBe('TOKEN_MALFORMED');
   });
 
   test('T-14 the character set of the whole text comes first: no JSON, list or decorated form is a token', () => {

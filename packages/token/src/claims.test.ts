@@ -53,14 +53,31 @@ describe('the claims of a service token', () => {
     expect(refused({ sub: 'a\u0085b' })).toBe(true);
   });
 
-  test.each(['jti', 'txn', 'sid'])('%s may have 128 characters, and not 129', (name) => {
+  test.each(['jti', 'txn', 'sid'])('T-44 %s may have 128 characters, and not 129', (name) => {
     expect(parse({ [name]: 'a'.repeat(128) })).toBeDefined();
     expect(refused({ [name]: 'a'.repeat(129) })).toBe(true);
   });
 
-  test.each(['iss', 'sub', 'aud', 'client_id'])('%s may have 2048 characters, and not 2049', (name) => {
+  test.each(['iss', 'sub', 'aud', 'client_id'])('T-44 %s may have 2048 characters, and not 2049', (name) => {
     expect(parse({ [name]: 'a'.repeat(2048) })).toBeDefined();
     expect(refused({ [name]: 'a'.repeat(2049) })).toBe(true);
+  });
+
+  test.each(['act', 'may_act'])('T-44 the sub of %s may have 2048 characters, and not 2049', (name) => {
+    expect(parse({ [name]: { sub: 'a'.repeat(2048) } })).toBeDefined();
+    expect(refused({ [name]: { sub: 'a'.repeat(2049) } })).toBe(true);
+  });
+
+  test('T-44 there may be 64 networks, and not 65, with prefixes of 32 and 128 bits, and not of 33 and 129', () => {
+    expect(parse({ net: Array(64).fill('10.0.0.0/8') }).net).toHaveLength(64);
+    expect(refused({ net: Array(65).fill('10.0.0.0/8') })).toBe(true);
+    for (const [address, bits] of [
+      ['10.0.0.1', 32],
+      ['::1', 128],
+    ] as const) {
+      expect(parse({ net: [`${address}/${bits}`] }).net).toHaveLength(1);
+      expect(refused({ net: [`${address}/${bits + 1}`] })).toBe(true);
+    }
   });
 
   test.each(['exp', 'iat', 'nbf', 'rn'])('%s must be an integer of 0 or more', (name) => {

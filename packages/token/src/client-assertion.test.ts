@@ -1,6 +1,6 @@
 import { SignJWT } from 'jose';
 import { describe, expect, test } from 'vitest';
-import { readClientAssertion, signClientAssertion, verifyClientAssertion } from './client-assertion.ts';
+import { readClientAssertion, signClientAssertion, type VerifiedClientAssertion, verifyClientAssertion } from './client-assertion.ts';
 import { tokenTypes } from './jws.ts';
 import { exportJwk, generateSigningKey, importJwks } from './keys.ts';
 import { headerWith, issuedAt, key, reasonOf, signAnything } from './testing.ts';
@@ -45,7 +45,7 @@ describe('a client assertion', () => {
     expect(JSON.parse(Buffer.from(body, 'base64url').toString())).toEqual(claims);
   });
 
-  test('lives 1 to 60 seconds', () => {
+  test('T-44 lives 1 to 60 seconds', () => {
     expect(verify(signClientAssertion({ ...signing, lifeSeconds: 60 })).exp).toBe(issuedAt + 60);
     expect(verify(signClientAssertion({ ...signing, lifeSeconds: 1 })).exp).toBe(issuedAt + 1);
     for (const lifeSeconds of [0, 61, 1.5, Number.NaN]) expect(() => signClientAssertion({ ...signing, lifeSeconds })).toThrow(TypeError);
@@ -96,6 +96,16 @@ describe('a client assertion', () => {
     expect(causeOf(() => verify(assertionWith({ jti })))).toBe('TOKEN_MALFORMED');
   });
 
+  test('T-44 may have a jti of 128 characters, and not of 129', () => {
+    expect(verify(assertionWith({ jti: 'a'.repeat(128) })).jti).toHaveLength(128);
+    expect(causeOf(() => verify(assertionWith({ jti: 'a'.repeat(129) })))).toBe('TOKEN_MALFORMED');
+  });
+
+  test('T-44 is verified with a tolerance of 5 seconds, and not of more', () => {
+    expect(verify(assertionWith({}), { clockToleranceSeconds: 5 })).toBeDefined();
+    expect(() => verify(assertionWith({}), { clockToleranceSeconds: 5.001 })).toThrow(TypeError);
+  });
+
   test('is accepted until the tolerance after exp is over', () => {
     expect(verify(assertionWith({}), at(issuedAt + 34.999))).toBeDefined();
     expect(causeOf(() => verify(assertionWith({}), at(issuedAt + 35)))).toBe('TOKEN_EXPIRED');
@@ -109,7 +119,7 @@ describe('a client assertion', () => {
     expect(verify(assertionWith({ nbf: issuedAt + 5 }))).toBeDefined();
   });
 
-  test('must not live longer than a minute, by its own word or by the clock', () => {
+  test('T-44 must not live longer than a minute, by its own word or by the clock', () => {
     expect(verify(assertionWith({ exp: issuedAt + 60 }))).toBeDefined();
     expect(causeOf(() => verify(assertionWith({ exp: issuedAt + 61 })))).toBe('TOKEN_MALFORMED');
     expect(verify(assertionWith({ iat: undefined, exp: issuedAt + 60 }))).toBeDefined();
@@ -126,6 +136,14 @@ describe('a client assertion', () => {
 
   test('must have exp', () => {
     expect(causeOf(() => verify(assertionWith({ exp: undefined })))).toBe('TOKEN_MALFORMED');
+  });
+
+  test('T-42 what was only read says that it is unverified, and does not pass for what was verified', () => {
+    const read = readClientAssertion(assertionWith({}));
+    expect(read.unverified).toBe(true);
+    // @ts-expect-error A claim of anybody is no proof: the compiler refuses it, see tsconfig.json.
+    const verified: VerifiedClientAssertion = read;
+    expect(verified).not.toHaveProperty('jti');
   });
 
   test.each(['', 'x', 'a.b.c'])('%j is refused like every other', (compact) => {

@@ -93,6 +93,13 @@ describe('verifyDpopProof', () => {
     expect(refusal(sign(), { nonce: 'n-1' })).toBe('PROOF_NONCE_REQUIRED');
   });
 
+  it('takes any of several nonces, and asks for one when none of them is there', () => {
+    for (const nonce of ['n-1', 'n-2']) expect(verify(sign({ nonce }), { nonce: ['n-1', 'n-2'] }).jti).toBe('a');
+    expect(refusal(sign({ nonce: 'n-0' }), { nonce: ['n-1', 'n-2'] })).toBe('PROOF_NONCE_REQUIRED');
+    expect(refusal(sign(), { nonce: ['n-1', 'n-2'] })).toBe('PROOF_NONCE_REQUIRED');
+    expect(refusal(sign({ nonce: 'n-1' }), { nonce: [] })).toBe('PROOF_NONCE_REQUIRED');
+  });
+
   it.each([
     ['no typ', { typ: undefined }],
     ['the typ of a service token', { typ: 'at+jwt' }],
@@ -123,6 +130,26 @@ describe('verifyDpopProof', () => {
   it('refuses a proof that was changed after it was signed', () => {
     const [head, , signature] = sign().split('.');
     expect(refusal(`${head}.${base64url(JSON.stringify({ ...claims, jti: 'b' }))}.${signature}`)).toBe('PROOF_INVALID');
+  });
+
+  it('T-44: takes a jti of 128 characters, and not of 129', () => {
+    expect(verify(sign({ newId: () => 'a'.repeat(128) })).jti).toHaveLength(128);
+    expect(refusal(sign({ newId: () => 'a'.repeat(129) }))).toBe('PROOF_INVALID');
+  });
+
+  it('T-44: takes a proof of 4096 bytes, and not a longer one', () => {
+    const proofs = Array.from({ length: 3000 }, (_, length) => signAnything(header, { ...claims, extra: 'x'.repeat(length) }).length);
+    const longest = proofs.findLastIndex((length) => length <= 4096);
+    expect(proofs[longest]).toBe(4096);
+    expect(verify(signAnything(header, { ...claims, extra: 'x'.repeat(longest) })).jti).toBe('a');
+    expect(refusal(signAnything(header, { ...claims, extra: 'x'.repeat(longest + 1) }))).toBe('PROOF_INVALID');
+  });
+
+  it('T-44: takes an age of 1 to 300 seconds and a tolerance of 0 to 5, and no other', () => {
+    for (const maxAgeSeconds of [1, 300]) expect(verify(sign(), { maxAgeSeconds }).exp).toBe(issuedAt + maxAgeSeconds + 5);
+    for (const maxAgeSeconds of [0, 301, 1.5]) expect(() => verify(sign(), { maxAgeSeconds })).toThrow(TypeError);
+    for (const clockToleranceSeconds of [0, 5]) expect(verify(sign(), { clockToleranceSeconds }).jti).toBe('a');
+    for (const clockToleranceSeconds of [-1, 5.001]) expect(() => verify(sign(), { clockToleranceSeconds })).toThrow(TypeError);
   });
 
   it('refuses options that would weaken it', () => {

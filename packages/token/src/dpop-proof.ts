@@ -65,7 +65,7 @@ export interface VerifiedDpopProof {
  * @param options.htu URI of the request from configuration, never from the request's own headers. Compared after the normalization of RFC 3986
  *   section 6.2, without query and fragment.
  * @param options.accessToken What came with the proof; absent when a token is asked for.
- * @param options.nonce What was issued to this client; absent: none is expected, and one that is there is ignored.
+ * @param options.nonce What was issued to this client, or all that it may have been; absent: none is expected, and one that is there is ignored.
  * @param options.maxAgeSeconds How old `iat` may be; integer 1…300, default 60.
  * @param options.clockToleranceSeconds How far `iat` may be in the future, and what is added to the age; 0…5, default 5.
  * @throws {TokenError} `PROOF_INVALID`, with what was wrong as its cause or text; `PROOF_NONCE_REQUIRED` when all else is right.
@@ -78,7 +78,7 @@ export function verifyDpopProof(
     readonly htm: string;
     readonly htu: string;
     readonly accessToken?: string | undefined;
-    readonly nonce?: string | undefined;
+    readonly nonce?: string | readonly string[] | undefined;
     readonly now: () => number;
     readonly maxAgeSeconds?: number;
     readonly clockToleranceSeconds?: number;
@@ -103,7 +103,9 @@ export function verifyDpopProof(
   if (payload.ath !== (accessToken === undefined ? undefined : accessTokenHash(accessToken))) {
     throw invalid('ath is not the hash of the token that came along');
   }
-  if (nonce !== undefined && payload.nonce !== nonce) throw new TokenError('PROOF_NONCE_REQUIRED', 'the proof lacks the nonce given');
+  if (nonce !== undefined && ![nonce].flat().some((issued) => issued === payload.nonce)) {
+    throw new TokenError('PROOF_NONCE_REQUIRED', 'the proof lacks the nonce given');
+  }
   return { jkt: thumbprint(key), jti, exp: iat + maxAgeSeconds + clockToleranceSeconds, alg: key.alg };
 }
 

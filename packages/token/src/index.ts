@@ -2,6 +2,7 @@ export { type Actor, actorChain, type Confirmation, parseServiceTokenClaims, typ
 export { type Reason, reasons } from './reasons.ts';
 export { formatScope, hasScope, intersectScope, parseScope } from './scope.ts';
 export {
+  acceptIntrospectedClaims,
   checkTimes,
   signServiceToken,
   type VerifiedToken,
@@ -22,6 +23,7 @@ export {
   type VerifiedClientAssertion,
   verifyClientAssertion,
 } from './client-assertion.ts';
+export { createDpopNonces, type DpopNonces, nonceWindowMs } from './dpop-nonce.ts';
 export { signDpopProof, type VerifiedDpopProof, verifyDpopProof } from './dpop-proof.ts';
 export type { JsonObject, JsonValue } from './json.ts';
 export { checkSignature, maxTokenBytes, type ParsedJws, parseJws, signJws, tokenTypes } from './jws.ts';

@@ -120,7 +120,7 @@ describe('strict JSON', () => {
     expect(refused(bytes)).toBe(true);
   });
 
-  test('goes 8 levels deep, and not 9', () => {
+  test('T-44 goes 8 levels deep, and not 9', () => {
     const nested = (levels: number) => `${'{"a":'.repeat(levels - 1)}{}${'}'.repeat(levels - 1)}`;
     expect(parse(nested(8))).toBeDefined();
     expect(refused(nested(9))).toBe(true);
@@ -133,13 +133,13 @@ describe('strict JSON', () => {
     expect(refused('{"a":'.repeat(100_000))).toBe(true);
   });
 
-  test('takes 64 members, and not 65', () => {
+  test('T-44 takes 64 members, and not 65', () => {
     const members = (count: number) => `{${Array.from({ length: count }, (_, index) => `"m${index}":1`).join()}}`;
     expect(Object.keys(parse(members(64)))).toHaveLength(64);
     expect(refused(members(65))).toBe(true);
   });
 
-  test('takes 1024 elements, and not 1025', () => {
+  test('T-44 takes 1024 elements, and not 1025', () => {
     expect(parse(`{"a":[${Array(1024).fill(1).join()}]}`).a).toHaveLength(1024);
     expect(refused(`{"a":[${Array(1025).fill(1).join()}]}`)).toBe(true);
   });

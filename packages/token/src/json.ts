@@ -3,6 +3,7 @@ import { TokenError } from './token-error.ts';
 
 /** A JSON object without a prototype: `payload['toString']` is undefined unless the sender wrote it. */
 export type JsonObject = { readonly [name: string]: JsonValue };
+/** What a JSON text holds (RFC 8259 section 3), not to be changed. */
 export type JsonValue = string | number | boolean | null | readonly JsonValue[] | JsonObject;
 
 const maxDepth = 8;

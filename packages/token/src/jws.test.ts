@@ -43,6 +43,13 @@ describe('a signed JWS', () => {
   });
 });
 
+test('T-44 is signed with a typ of 64 characters, and not of 65', () => {
+  expect(parse(signJws(payload, { typ: 't'.repeat(64), key }), { typ: 't'.repeat(64) }).typ).toBe('t'.repeat(64));
+  expect(() => signJws(payload, { typ: 't'.repeat(65), key })).toThrow(TypeError);
+  const tooLong = signAnything(headerWith({ typ: 't'.repeat(65) }), payload);
+  expect(reasonOf(() => parse(tooLong, { typ: 't'.repeat(65) }))).toBe('TOKEN_TYPE_REJECTED');
+});
+
 describe('the signature', () => {
   const jws = parse(signJws(payload, { typ, key }));
 
@@ -103,7 +110,7 @@ describe('the shape of a JWS', () => {
     expect(reasonOf(() => parse(value as unknown as string))).toBe('TOKEN_MALFORMED');
   });
 
-  test('may have 4096 bytes, and not 4097', () => {
+  test('T-44 may have 4096 bytes, and not 4097', () => {
     const ofSize = (size: number) => {
       for (let filler = size; ; filler--) {
         const compact = signAnything(headerWith(), { a: 'x'.repeat(filler) });
@@ -233,8 +240,9 @@ describe('the header of a JWS', () => {
     expect(reasonOf(() => parse(signAnything(headerWith({ kid }), payload)))).toBe('TOKEN_MALFORMED');
   });
 
-  test('may have a kid of 64 characters', () => {
+  test('T-44 may have a kid of 64 characters, and not of 65', () => {
     expect(parse(signAnything(headerWith({ kid: 'a'.repeat(64) }), payload)).kid).toBe('a'.repeat(64));
+    expect(reasonOf(() => parse(signAnything(headerWith({ kid: 'a'.repeat(65) }), payload)))).toBe('TOKEN_MALFORMED');
   });
 });
 

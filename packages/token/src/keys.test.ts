@@ -205,7 +205,25 @@ describe('a JWK', () => {
     expect(importing(changes, exportJwk(rsa))).toThrow(TypeError);
   });
 
-  test('of RSA may have 2048 bits, and not 2047', () => {
+  test('T-44 of RSA may have 8192 bits, and not 8193', () => {
+    const bytes = Buffer.alloc(1024, 0xff);
+    expect(importing({ n: base64urlOf(bytes) }, exportJwk(rsa))().size).toBe(1);
+    expect(importing({ n: base64urlOf(Buffer.concat([Buffer.from([1]), bytes])) }, exportJwk(rsa))).toThrow('2048 to 8192 bits');
+  });
+
+  test('T-44 of RSA may have an exponent of 65537, and not of 65535', () => {
+    expect(importing({ e: 'AQAB' }, exportJwk(rsa))().size).toBe(1);
+    expect(importing({ e: base64urlOf(Buffer.from([0xff, 0xff])) }, exportJwk(rsa))).toThrow('at least 65537');
+  });
+
+  test('T-44 may have a kid of 64 characters, and not of 65', () => {
+    expect(importing({ kid: 'a'.repeat(64) })().size).toBe(1);
+    expect(importing({ kid: 'a'.repeat(65) })).toThrow(TypeError);
+    expect(generateSigningKey('ES256', 'a'.repeat(64)).kid).toHaveLength(64);
+    expect(() => generateSigningKey('ES256', 'a'.repeat(65))).toThrow(TypeError);
+  });
+
+  test('T-44 of RSA may have 2048 bits, and not 2047', () => {
     const bytes = Buffer.from(exportJwk(rsa).n ?? '', 'base64url');
     expect(importing({ n: base64urlOf(bytes) }, exportJwk(rsa))().size).toBe(1);
     bytes.writeUInt8(0x40, 0);

@@ -35,7 +35,7 @@ describe('a scope', () => {
     expect(parseScope(all.join('')).length).toBe(1);
   });
 
-  test('may have 4096 characters, and not 4097', () => {
+  test('T-44 may have 4096 characters, and not 4097', () => {
     expect(isScope('a'.repeat(4096))).toBe(true);
     expect(reasonOf(() => parseScope('a'.repeat(4097)))).toBe('REQUEST_INVALID');
   });

@@ -1,8 +1,14 @@
 import { jwtVerify } from 'jose';
 import { describe, expect, test } from 'vitest';
-import { maxTokenBytes } from './jws.ts';
 import { createLocalKeySet, exportJwk, generateSigningKey, type KeySet } from './keys.ts';
-import { checkTimes, signServiceToken, type VerifiedToken, verifyForAnyAudience, verifyServiceToken } from './service-token.ts';
+import {
+  acceptIntrospectedClaims,
+  checkTimes,
+  signServiceToken,
+  type VerifiedToken,
+  verifyForAnyAudience,
+  verifyServiceToken,
+} from './service-token.ts';
 import { claimsWith, headerWith, issuedAt, key, reasonOf, seededRandom, signAnything, verifier } from './testing.ts';
 import { TokenError } from './token-error.ts';
 
@@ -53,15 +59,15 @@ describe('a service token', () => {
     }
   });
 
-  test('is not signed when it is larger than verifiers accept', () => {
+  test('T-44 is not signed when it is larger than verifiers accept', () => {
     const withSubject = (length: number) => signServiceToken(claimsWith({ sub: 'a'.repeat(length), client_id: 'c'.repeat(1000) }), key);
     let longest = 1;
     for (let step = 1024; step >= 1; step /= 2) {
       const longer = longest + step;
       if (longer <= 2048 && !isRefused(() => withSubject(longer))) longest = longer;
     }
-    expect(withSubject(longest).length).toBeLessThanOrEqual(maxTokenBytes);
-    expect(withSubject(longest).length).toBeGreaterThan(maxTokenBytes - 4);
+    expect(withSubject(longest).length).toBeLessThanOrEqual(4096);
+    expect(withSubject(longest).length).toBeGreaterThan(4096 - 2);
     expect(reasonOf(() => withSubject(longest + 1))).toBe('TOKEN_MALFORMED');
   });
 });
@@ -131,6 +137,11 @@ describe('a verifier', () => {
       expect(accepts(fresh)).toBe(skew <= 5);
       expect(accepts(dying)).toBe(skew > -5);
     }
+  });
+
+  test('T-44 may be set up with a tolerance of 5 seconds, and not of more', () => {
+    expect(verify(good, { clockToleranceSeconds: 5 })).toBeDefined();
+    expect(() => verify(good, { clockToleranceSeconds: 5.001 })).toThrow(TypeError);
   });
 
   test('refuses when its clock is broken', () => {
@@ -297,3 +308,31 @@ function mutate(text: string, random: (limit: number) => number): string {
     }
   }
 }
+
+describe('claims that the issuer described', () => {
+  const accept = (changes: { readonly [name: string]: unknown } = {}, options = {}) =>
+    // True but for the changes, which are the point.
+    acceptIntrospectedClaims({ ...claimsWith(), ...changes } as never, { ...verifier, ...options });
+
+  test('are accepted as those of a signed token are, with no key to vouch for them', () => {
+    expect(accept()).toStrictEqual({ claims: claimsWith(), kid: '', scope: ['payments.charge', 'payments.read'] });
+  });
+
+  test.each<[string, Record<string, unknown>, string]>([
+    ['another audience', { aud: 'spiffe://shop.test/other' }, 'AUDIENCE_MISMATCH'],
+    ['another issuer', { iss: 'https://other.test' }, 'ISSUER_UNTRUSTED'],
+    ['a life above the ceiling', { exp: claimsWith().iat + 901 }, 'TOKEN_MALFORMED'],
+    ['no jti', { jti: '' }, 'TOKEN_MALFORMED'],
+    ['a binding that is not understood', { cnf: {} }, 'TOKEN_MALFORMED'],
+    ['text for a time', { exp: '9' }, 'TOKEN_MALFORMED'],
+  ])('are refused with %s', (_, changes, reason) => {
+    expect(reasonOf(() => accept(changes))).toBe(reason);
+  });
+
+  test('are refused from the moment on at which a signed token would be', () => {
+    const { exp } = claimsWith();
+    expect(accept({}, at(exp + 4.999)).kid).toBe('');
+    expect(reasonOf(() => accept({}, at(exp + 5)))).toBe('TOKEN_EXPIRED');
+    expect(() => accept({}, { audience: '' })).toThrow(TypeError);
+  });
+});

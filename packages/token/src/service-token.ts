@@ -14,6 +14,7 @@ export interface VerifiedToken {
   readonly scope: readonly string[];
 }
 
+/** Whose tokens are accepted, for whom, and how exact clocks have to be. */
 export interface VerifyServiceTokenOptions {
   /** The issuer, or issuers, whose tokens are accepted. The keys must be theirs and nobody else's. */
   readonly issuer: string | readonly string[];
@@ -60,7 +61,7 @@ export function signServiceToken(claims: ServiceTokenClaims, key: SigningKey): s
  * @see RFC 9068 section 4; RFC 8725 section 3
  */
 export function verifyServiceToken(compact: string, options: VerifyServiceTokenOptions): VerifiedToken | Promise<VerifiedToken> {
-  if (typeof options.audience !== 'string' || options.audience === '') throw new TypeError('audience must be a text that is not empty');
+  checkAudience(options.audience);
   return verify(compact, options, options.audience);
 }
 
@@ -73,6 +74,22 @@ export function verifyForAnyAudience(
   options: Omit<VerifyServiceTokenOptions, 'audience'>,
 ): VerifiedToken | Promise<VerifiedToken> {
   return verify(compact, options, undefined);
+}
+
+/**
+ * Accepts the claims of a token that has no signature: one that the issuer itself described over an authenticated channel (RFC 7662). They are
+ * judged as those of a signed token are.
+ *
+ * @returns The verified token; its `kid` is empty, for no key vouches for it.
+ * @throws {TokenError} `TOKEN_MALFORMED`, `ISSUER_UNTRUSTED`, `AUDIENCE_MISMATCH`, `TOKEN_EXPIRED`, `TOKEN_NOT_YET_VALID`
+ * @throws {TypeError} An option is missing or out of range.
+ */
+export function acceptIntrospectedClaims(payload: JsonObject, options: Omit<VerifyServiceTokenOptions, 'keys'>): VerifiedToken {
+  checkAudience(options.audience);
+  checkOptions(options);
+  const claims = parseServiceTokenClaims(payload);
+  checkExpectations(claims, options, options.audience);
+  return Object.freeze({ claims, kid: '', scope: parseScope(claims.scope) });
 }
 
 /**
@@ -101,7 +118,11 @@ function verify(compact: string, options: Expectations, audience: string | undef
   return found instanceof Promise ? found.then((key) => accept(jws, key, options, audience)) : accept(jws, found, options, audience);
 }
 
-function checkOptions(options: Expectations): void {
+function checkAudience(audience: unknown): void {
+  if (typeof audience !== 'string' || audience === '') throw new TypeError('audience must be a text that is not empty');
+}
+
+function checkOptions(options: Omit<Expectations, 'keys'>): void {
   const { issuer, clockToleranceSeconds = 5, maxLifeSeconds = 900 } = options;
   if (issuer === undefined || issuer.length === 0) throw new TypeError('issuer must name at least one issuer');
   if (!(clockToleranceSeconds >= 0 && clockToleranceSeconds <= 5)) throw new TypeError('clockToleranceSeconds must be 0 to 5');
@@ -112,11 +133,15 @@ function accept(jws: ParsedJws, key: VerificationKey | undefined, options: Expec
   if (key === undefined) throw new TokenError('SIGNING_KEY_UNKNOWN', 'no key of this kid is known');
   checkSignature(jws, key);
   const claims = parseServiceTokenClaims(jws.payload);
+  checkExpectations(claims, options, audience);
+  return Object.freeze({ claims, kid: key.kid, scope: parseScope(claims.scope) });
+}
+
+function checkExpectations(claims: ServiceTokenClaims, options: Omit<Expectations, 'keys'>, audience: string | undefined): void {
   const { issuer, now, clockToleranceSeconds = 5, maxLifeSeconds = 900 } = options;
   const trusted = typeof issuer === 'string' ? claims.iss === issuer : issuer.includes(claims.iss);
   if (!trusted) throw new TokenError('ISSUER_UNTRUSTED', 'the issuer is not trusted here');
   if (audience !== undefined && claims.aud !== audience) throw new TokenError('AUDIENCE_MISMATCH', 'the token is for another audience');
   checkTimes(claims, now(), clockToleranceSeconds);
   if (claims.exp - claims.iat > maxLifeSeconds) throw new TokenError('TOKEN_MALFORMED', 'the token lives longer than this verifier allows');
-  return Object.freeze({ claims, kid: key.kid, scope: parseScope(claims.scope) });
 }

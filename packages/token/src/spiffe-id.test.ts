@@ -42,12 +42,12 @@ describe('a SPIFFE ID', () => {
     expect(() => parseSpiffeId(text)).toThrow(TypeError);
   });
 
-  test('may have a trust domain of 255 characters, and not of 256', () => {
+  test('T-44 may have a trust domain of 255 characters, and not of 256', () => {
     expect(isSpiffeId(`spiffe://${'a'.repeat(255)}/x`)).toBe(true);
     expect(isSpiffeId(`spiffe://${'a'.repeat(256)}/x`)).toBe(false);
   });
 
-  test('may have 2048 characters, and not 2049', () => {
+  test('T-44 may have 2048 characters, and not 2049', () => {
     const prefix = 'spiffe://shop.test/';
     expect(isSpiffeId(prefix + 'a'.repeat(2048 - prefix.length))).toBe(true);
     expect(isSpiffeId(prefix + 'a'.repeat(2049 - prefix.length))).toBe(false);

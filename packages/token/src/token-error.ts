@@ -6,6 +6,7 @@ import type { Reason } from './reasons.ts';
  */
 export class TokenError extends Error {
   override readonly name = 'TokenError';
+  /** One of the closed list `reasons`. */
   readonly reason: Reason;
   /** When it is worth asking again, in milliseconds from now; absent: not known. */
   readonly retryAfterMs?: number;

@@ -6,6 +6,8 @@ export interface Grant {
   /** For example `2s`; absent: `tokens.life`. */
   readonly max_life?: string;
   readonly delegation: { readonly scopes: readonly string[] } | false;
+  /** Whether refresh tokens are issued, too; absent: none are. */
+  readonly refresh?: boolean;
 }
 
 export const trustDomain = 'shop.test';

@@ -27,6 +27,8 @@ export interface StartShopOptions {
   readonly workloads?: readonly string[];
   /** Life of tokens; default `{ life: '5m', ceiling: '15m' }`. */
   readonly tokens?: { readonly life: string; readonly ceiling: string };
+  /** Further settings of `tokenmesh.yaml`, such as `facade` and `limits`. */
+  readonly settings?: object;
   /** Told what is being done, in the order in which it is done. */
   readonly report?: (what: string) => void;
   /** Told of a process that ended by itself. */
@@ -120,6 +122,7 @@ export async function startShop(options: StartShopOptions = {}): Promise<Shop> {
       workloads: [...workloads.values()].map(({ id, jwksFile }) => ({ id, jwks_file: jwksFile })),
       audiences,
       grants: mergeGrants(options.grants ?? []),
+      ...options.settings,
     };
     writeFileSync(configFile, formatYaml(settings));
   };

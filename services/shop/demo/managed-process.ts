@@ -39,7 +39,13 @@ export interface ProcessOptions {
   /** A Node module that is preloaded with what ends it with the demo, or a program that is run on a leash for the same. */
   readonly kind: 'node' | 'program';
   /** What to run, given the port to listen on: 0 (any) at the first start, afterwards the one it had. */
-  readonly command: (port: number) => { readonly file: string; readonly args: readonly string[]; readonly env?: NodeJS.ProcessEnv };
+  readonly command: (port: number) => {
+    readonly file: string;
+    readonly args: readonly string[];
+    readonly env?: NodeJS.ProcessEnv;
+    /** Default: this process's. */
+    readonly cwd?: string;
+  };
   readonly read: (line: string) => Progress | undefined;
   /** Told of an end that neither `stop` nor `kill` asked for, after it had listened. */
   readonly onUnexpectedExit?: (process: ManagedProcess, how: string) => void;
@@ -188,10 +194,11 @@ function startRun(
   };
 }
 
-function spawnWithParent(kind: ProcessOptions['kind'], { file, args, env }: ReturnType<ProcessOptions['command']>): ChildProcess {
+function spawnWithParent(kind: ProcessOptions['kind'], { file, args, env, cwd }: ReturnType<ProcessOptions['command']>): ChildProcess {
   const nodeArgs = kind === 'node' ? ['--import', endWithParent, file] : [leash, file];
   return spawn(process.execPath, [...nodeArgs, ...args], {
     env: env ?? process.env,
+    cwd,
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     detached: true,
   });

@@ -42,6 +42,7 @@ const mesh = await createMesh(meshOptions(process.env));
 
 const server = new Server({ interceptors: mesh.server(shopPackage) });
 services[name](mesh, server);
+server.addService(...mesh.streamCredential()); // callers keep their streams beyond the life of a token
 
 const health = new HealthImplementation({ '': 'NOT_SERVING' });
 health.addToServer(server);

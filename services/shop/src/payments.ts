@@ -23,7 +23,8 @@ export function paymentsHandlers(): PaymentsHandlers {
       callback(known ? null : { code: status.NOT_FOUND, details: 'no such charge' }, {});
     },
 
-    // The mesh ends the stream when the token expires or is taken back; the handler sees it as cancelled.
+    // The caller's mesh renews the stream's credential. When it cannot, or the token is taken back, ours ends the stream: the handler sees it as
+    // cancelled.
     WatchCharges(call) {
       const forward = (charge: WatchChargesResponse) => call.write(charge);
       watchers.on('charge', forward);
