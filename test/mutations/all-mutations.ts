@@ -1,0 +1,29 @@
+import { admissionAndNonceMutations } from './admission-and-nonces.ts';
+import { attackMutations } from './attacks.ts';
+import { attackOnDoorMutations } from './attacks-on-doors.ts';
+import { bindingMutations } from './binding.ts';
+import { clientProofMutations } from './client-proof.ts';
+import { interceptorMutations } from './interceptor.ts';
+import { limitMutations } from './limits.ts';
+import type { Mutation } from './mutation.ts';
+import { revocationMutations } from './revocation.ts';
+import { tokenMutations } from './token.ts';
+import { tokenExchangeMutations } from './token-exchange.ts';
+import { tokenExchangeClientMutations } from './token-exchange-clients.ts';
+import { verifierAndSourceMutations } from './verifier-and-source.ts';
+
+/** Every mutation there is, from the core outwards. */
+export const allMutations: readonly Mutation[] = [
+  ...tokenMutations,
+  ...clientProofMutations,
+  ...revocationMutations,
+  ...interceptorMutations,
+  ...verifierAndSourceMutations,
+  ...bindingMutations,
+  ...limitMutations,
+  ...tokenExchangeMutations,
+  ...tokenExchangeClientMutations,
+  ...attackMutations,
+  ...attackOnDoorMutations,
+  ...admissionAndNonceMutations,
+];

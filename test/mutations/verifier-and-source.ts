@@ -1,0 +1,262 @@
+import type { Mutation } from './mutation.ts';
+
+const src = 'packages/interceptor/src';
+
+/** Defences of what a verifier takes on the word of others, of its rules, and of the caller's token source. */
+export const verifierAndSourceMutations: readonly Mutation[] = [
+  {
+    of: ['opaque tokens'],
+    file: `${src}/verify-call.ts`,
+    find: 'const token = acceptIntrospectedClaims(asked.introspection.claims, issuer.verifyOptions);',
+    put: "const token = { claims: asked.introspection.claims as never, kid: '', scope: ['orders.write'] };",
+    fails: { file: `${src}/opaque-tokens.test.ts`, title: '%s is refused although it is active' },
+  },
+  {
+    of: ['opaque tokens'],
+    file: `${src}/verify-call.ts`,
+    find: 'now() < cached.keptUntilMs',
+    put: 'true',
+    fails: { file: `${src}/opaque-tokens.test.ts`, title: 'is asked about again when the answer is 30 s old, and not before' },
+  },
+  {
+    of: ['opaque tokens'],
+    file: `${src}/verify-call.ts`,
+    find: 'ask(compact, { from, maxAgeMs: opaqueKeepMs })',
+    put: 'ask(compact, { maxAgeMs: opaqueKeepMs })',
+    fails: {
+      file: `${src}/opaque-tokens.test.ts`,
+      title: 'of one peer keeps no more than 16 questions waiting, and leaves room for others',
+    },
+  },
+  {
+    of: ['opaque tokens'],
+    file: `${src}/verify-call.ts`,
+    find: 'introspection.active && introspection.claims.jti === token.claims.jti',
+    put: 'introspection.active',
+    fails: {
+      file: `${src}/verify-call.test.ts`,
+      title: 'asks token-exchange about calls of critical methods while stale, and goes by its answer: %s',
+      case: 'active, of another token',
+    },
+  },
+  {
+    of: ['opaque tokens'],
+    file: `${src}/introspector.ts`,
+    find: 'inFlight >= maxInFlight || ',
+    put: '',
+    fails: {
+      file: `${src}/opaque-tokens.test.ts`,
+      title: 'of many peers keeps no more than 64 questions waiting, and touches nobody whose token is known',
+    },
+  },
+  {
+    of: ['opaque tokens'],
+    file: `${src}/introspector.ts`,
+    find: ' || fromOne >= maxInFlightFromOne',
+    put: '',
+    fails: {
+      file: `${src}/opaque-tokens.test.ts`,
+      title: 'of one peer keeps no more than 16 questions waiting, and leaves room for others',
+    },
+  },
+  {
+    of: ['opaque tokens'],
+    file: `${src}/introspector.ts`,
+    find: '!known.isIn || ',
+    put: '',
+    fails: { file: `${src}/opaque-tokens.test.ts`, title: 'is not asked about again while the answer is late, however late' },
+  },
+  {
+    of: ['opaque tokens'],
+    file: `${src}/exchange-client.ts`,
+    find: '    ...(cnf && {',
+    put: '    ...(cnf && (cnf.x5t_s256 || cnf.jkt) && {',
+    fails: { file: `${src}/exchanges-together.test.ts`, title: 'makes no unbound token of a binding that it does not understand' },
+  },
+  {
+    of: ['T-28'],
+    file: `${src}/verify-call.ts`,
+    find: "const issuer = typeof iss === 'string' ? issuers.get(iss) : undefined;",
+    put: 'const issuer = own;',
+    fails: {
+      file: `${src}/several-issuers.test.ts`,
+      title: 'T-28: verifies a token with the keys of the issuer that it names, and no others',
+    },
+  },
+  {
+    of: ['T-28'],
+    file: `${src}/verify-call.ts`,
+    find: "    if (!issuer) throw new TokenError('ISSUER_UNTRUSTED', 'the issuer is not trusted here');\n    return issuer;",
+    put: '    return issuer ?? own;',
+    fails: {
+      file: `${src}/several-issuers.test.ts`,
+      title: 'T-28: verifies a token with the keys of the issuer that it names, and no others',
+    },
+  },
+  {
+    of: ['several issuers'],
+    file: `${src}/verify-call.ts`,
+    find: 'const { set } = entry.issuer.revocation;',
+    put: 'const { set } = own.revocation;',
+    fails: { file: `${src}/several-issuers.test.ts`, title: 'lets an issuer revoke its own tokens, and none of the other' },
+  },
+  {
+    of: ['several issuers'],
+    file: `${src}/verify-call.ts`,
+    find: 'stalenessAt(entry.issuer, rule)',
+    put: 'stalenessAt(own, rule)',
+    fails: {
+      file: `${src}/several-issuers.test.ts`,
+      title: 'closes critical methods to the tokens of the issuer that was not heard, and to no others',
+    },
+  },
+  {
+    of: ['several issuers'],
+    file: `${src}/verify-call.ts`,
+    find: 'issuerNamedBy(token).revocation.set.find(token)',
+    put: 'own.revocation.set.find(token)',
+    fails: {
+      file: `${src}/several-issuers.test.ts`,
+      title: 'ends a live stream when its own issuer revokes its token, and not when the other one does',
+    },
+  },
+  {
+    of: ['access rules'],
+    file: `${src}/access-rules.ts`,
+    find: 'if (!given.has(name)) throw',
+    put: 'if (false) throw',
+    fails: { file: `${src}/access-rules.test.ts`, title: 'does not type-check without a rule for each method, and refuses it' },
+  },
+  {
+    of: ['T-42'],
+    file: `${src}/rules.ts`,
+    find: 'if (other && JSON.stringify(other) !== JSON.stringify(rule))',
+    put: 'if (false)',
+    fails: {
+      file: `${src}/rules.test.ts`,
+      title: 'T-42: refuses to start when a method has two rules that differ, whichever is the weaker',
+    },
+  },
+  {
+    of: ['wait for a request'],
+    file: `${src}/awaited-requests.ts`,
+    find: 'const overdue = old;',
+    put: 'const overdue = new Set<ServerInterceptingCall>();\n    void old;',
+    fails: { file: `${src}/awaited-requests.test.ts`, title: '(%s) is ended, and its handler never runs', case: 'health' },
+  },
+  {
+    of: ['wait for a request'],
+    file: `${src}/server-interceptor.ts`,
+    find: 'if (isExempt(path)) return boundedCall(nextCall, awaited);',
+    put: 'if (isExempt(path)) return new ServerInterceptingCall(nextCall);',
+    fails: { file: `${src}/awaited-requests.test.ts`, title: '(%s) is ended, and its handler never runs', case: 'health' },
+  },
+  {
+    of: ['T-15'],
+    file: `${src}/node-version.ts`,
+    find: 'if (part < least) throw',
+    put: 'if (false) throw',
+    fails: {
+      file: `${src}/node-version.test.ts`,
+      title: 'T-15: refuses an older engine, and one that does not say how old it is, with what is needed',
+    },
+  },
+  {
+    of: ['token source'],
+    file: `${src}/token-source.ts`,
+    find: 'entry.inFlight ??= run(entry, request)',
+    put: 'entry.inFlight = run(entry, request)',
+    fails: {
+      file: `${src}/token-schedules.test.ts`,
+      title:
+        'no schedule of answers, failures, deadlines, cancels and revocations makes a call hang, or presents a token that is over or known to be revoked, or asks twice at once',
+    },
+  },
+  {
+    of: ['token source'],
+    file: `${src}/token-source.ts`,
+    find: 'if (isRevoked(entry) || isBoundToFormer(entry) || entry.held.expMs <= now())',
+    put: 'if (isBoundToFormer(entry))',
+    fails: {
+      file: `${src}/token-schedules.test.ts`,
+      title:
+        'no schedule of answers, failures, deadlines, cancels and revocations makes a call hang, or presents a token that is over or known to be revoked, or asks twice at once',
+    },
+  },
+  {
+    of: ['token source'],
+    file: `${src}/token-source.ts`,
+    find: '    if (isRevoked(entry) || isBoundToFormer(entry)) evict(entry);\n',
+    put: '',
+    fails: {
+      file: `${src}/token-schedules.test.ts`,
+      title:
+        'no schedule of answers, failures, deadlines, cancels and revocations makes a call hang, or presents a token that is over or known to be revoked, or asks twice at once',
+    },
+  },
+  {
+    of: ['token source'],
+    file: `${src}/token-source.ts`,
+    find: 'if (entry.held === held && now() < held.expMs && !isRevoked(entry)) return held;',
+    put: 'if (now() < held.expMs) return held;',
+    fails: {
+      file: `${src}/token-source.test.ts`,
+      title: 'does not fall back to a token that was refused or revoked while its replacement failed',
+    },
+  },
+  {
+    of: ['token source'],
+    file: `${src}/token-source.ts`,
+    find: '    setImmediate(evictRevoked);\n',
+    put: '',
+    fails: {
+      file: `${src}/token-source.test.ts`,
+      title: 'drops what a burst of revocations covers at once, in one pass, before anybody asks',
+    },
+  },
+  {
+    of: ['key set'],
+    file: `${src}/remote-key-set.ts`,
+    find: "      if (answered.size === 0) throw new TypeError('the issuer answered with no keys');\n",
+    put: '',
+    fails: { file: `${src}/remote-key-set.test.ts`, title: 'keeps its keys when an answer holds none' },
+  },
+  {
+    of: ['key set'],
+    file: `${src}/remote-key-set.ts`,
+    find: 'Math.max(minRefreshMs, answer.maxAgeSeconds * 500)',
+    put: 'answer.maxAgeSeconds * 500',
+    fails: {
+      file: `${src}/remote-key-set.test.ts`,
+      title: 'asks again after a sensible time when an answer names %s as its max-age',
+      case: 'none',
+    },
+  },
+  {
+    of: ['opaque tokens'],
+    file: 'packages/token/src/service-token.ts',
+    find: '  checkExpectations(claims, options, options.audience);\n',
+    put: '',
+    fails: { file: 'packages/token/src/service-token.test.ts', title: 'are refused with %s', case: 'another audience' },
+  },
+  {
+    of: ['T-44'],
+    file: 'services/token-exchange/src/revocation/reported-rules.ts',
+    find: ' || text.length > maxTableLength',
+    put: '',
+    fails: {
+      file: 'services/token-exchange/src/revocation/verifier-reports.test.ts',
+      title: 'T-44 is kept up to 512 methods, 128 KiB and 16 different tables of a workload, and one that is larger not in part',
+    },
+  },
+  {
+    of: ['T-44'],
+    file: 'services/token-exchange/src/revocation/reported-rules.ts',
+    find: 'tables.size < maxTables ?',
+    put: 'true ?',
+    fails: {
+      file: 'services/token-exchange/src/revocation/verifier-reports.test.ts',
+      title: 'T-44 is kept up to 512 methods, 128 KiB and 16 different tables of a workload, and one that is larger not in part',
+    },
+  },
+];
