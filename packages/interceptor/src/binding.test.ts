@@ -142,6 +142,7 @@ describe('a token bound to a key', () => {
     verifier = open({ audience });
     const here = issuer.token({ aud: audience, cnf: bound });
     expect(verdict(withProof(here))).toBe('PROOF_INVALID');
+    expect(verdict(withProof(here, sign(here, { htu: `https://undefined${rule.method}` })))).toBe('PROOF_INVALID');
     expect(verdict(asBearer(issuer.token({ aud: audience })))).toBe('ADMITTED');
   });
 
@@ -247,7 +248,9 @@ describe('what proofs are judged by', () => {
   it.each<[string, ProofPolicy, ProofPolicy]>([
     ['maxAgeSeconds', { maxAgeSeconds: 0 }, { maxAgeSeconds: 1 }],
     ['maxAgeSeconds', { maxAgeSeconds: 301 }, { maxAgeSeconds: 300 }],
+    ['maxAgeSeconds', { maxAgeSeconds: 1.5 }, { maxAgeSeconds: 2 }],
     ['maxRemembered', { maxRemembered: 15 }, { maxRemembered: 16 }],
+    ['maxRemembered', { maxRemembered: 16.5 }, { maxRemembered: 17 }],
     ['nonceKey', { nonce: 'required', nonceKey: Buffer.alloc(31) }, { nonce: 'required', nonceKey: Buffer.alloc(32) }],
   ])('T-44: %s is checked when the verifier is made', (_, wrong, right) => {
     expect(() => open({ proofs: wrong })).toThrow(TypeError);

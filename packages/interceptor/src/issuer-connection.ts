@@ -1,36 +1,28 @@
-import type { ClientOptions } from '@grpc/grpc-js';
-import { type ServedMethods, tokenmesh } from '@tokenmesh/proto';
-import { createRevocationFeed, type FeedStatus, type FeedTransport, type Freshness, type RevocationFeed } from '@tokenmesh/revocation';
-import { grpcRecord, grpcTransport } from '@tokenmesh/revocation/grpc';
-import type { NatsOptions } from '@tokenmesh/revocation/nats';
+import type { ServedMethods } from '@tokenmesh/proto';
+import { createRevocationFeed, type FeedStatus, type Freshness, type RevocationFeed } from '@tokenmesh/revocation';
 import { parseSpiffeId, trustDomainOf } from '@tokenmesh/token';
 import packageJson from '../package.json' with { type: 'json' };
-import { targetOf } from './address-list.ts';
 import { parseAuthority } from './authority.ts';
-import { bearerInterceptor } from './client-interceptor.ts';
-import type { DpopSigner } from './dpop-signer.ts';
-import { createExchangeClient, type ExchangeClient } from './exchange-client.ts';
-import type { MeshTls } from './mesh-tls.ts';
+import type { ExchangeClient } from './exchange-client.ts';
+import type { OpenIssuerChannel } from './issuer-channel.ts';
 import { createRemoteKeySet, type RemoteKeySet } from './remote-key-set.ts';
 import type { Rule } from './rules.ts';
 import { servedMethods } from './served-methods.ts';
 import { createTokenSource, type TokenChange, type TokenSource } from './token-source.ts';
-import type { WorkloadCredential } from './workload-credential.ts';
 
 export interface IssuerConnectionOptions {
   /** This workload's identity at the issuer. */
   readonly self: string;
-  readonly tokenExchange: string | readonly string[];
-  readonly credential: WorkloadCredential;
+  /** Where its token-exchange is, `host:port` each, for those who look at the mesh. */
+  readonly addresses: readonly string[];
+  readonly open: OpenIssuerChannel;
   /** Default `https://token-exchange.<trust domain of self>`. */
   readonly issuer?: string;
   /** Default `spiffe://<trust domain of self>/token-exchange`. */
   readonly tokenExchangeAudience?: string;
-  readonly nats?: Omit<NatsOptions, 'mesh'>;
-  readonly staleAfterMs?: number;
-  readonly tls: MeshTls;
-  /** Proves the key that tokens of this issuer are bound to; absent: they are bound to none. */
-  readonly signer?: DpopSigner | undefined;
+  readonly staleAfterMs?: number | undefined;
+  /** Thumbprint of the certificate that calls are made with now; `undefined` without one. */
+  readonly certificate: () => string | undefined;
   /** Host of token-exchange, and its port where that is not 443, in proofs; default the issuer's. */
   readonly tokenExchangeAuthority?: string;
   /** Told what changes; must not throw. */
@@ -69,8 +61,6 @@ export interface IssuerConnection {
   close(): Promise<void>;
 }
 
-/** Calls to token-exchange are short: one that takes longer is better tried again. */
-const exchangeTimeoutMs = 10_000;
 /** How often a process that verifies tells token-exchange what it knows. */
 const reportEveryMs = 5_000;
 
@@ -99,56 +89,31 @@ export async function connectIssuers(
 }
 
 async function connectIssuer(options: IssuerConnectionOptions): Promise<IssuerConnection> {
-  const { credential, tls, signer, onChange, now, newId, random } = options;
+  const { addresses, certificate, staleAfterMs, onChange, now, newId, random } = options;
   const self = parseSpiffeId(options.self);
   const trustDomain = trustDomainOf(self);
   const issuer = options.issuer ?? `https://token-exchange.${trustDomain}`;
   const tokenExchangeAudience = parseSpiffeId(options.tokenExchangeAudience ?? `spiffe://${trustDomain}/token-exchange`);
-  const { target: address, channelOptions: balancing } = targetOf(options.tokenExchange);
   const authority = parseAuthority(options.tokenExchangeAuthority ?? new URL(issuer).host);
-  const clientOptions: ClientOptions = {
-    ...balancing,
-    'grpc.enable_http_proxy': 0,
-    // replicas are restarted one after the other: who still waits to try the first one again when the last one goes has none
-    'grpc.initial_reconnect_backoff_ms': 100,
-    // grpc-js waits up to two minutes before it tries a lost connection again: too long for the bound on revocations
-    'grpc.max_reconnect_backoff_ms': 2_000,
-    channelFactoryOverride: (target, credentials, { channelFactoryOverride: _, ...rest }) => tls.openChannel(target, credentials, rest),
-  };
-  const exchangeClient = createExchangeClient({
-    ...{ address, clientOptions, self, issuer, credential, now },
-    proofs: signer && { signer, audience: tokenExchangeAudience, authority },
-    channelCredentials: tls.channelCredentials(),
-    timeoutMs: exchangeTimeoutMs,
-  });
-
+  const names = { self, trustDomain, issuer, tokenExchangeAudience, authority };
   // The feed's own calls need a token, and tokens are evicted by the feed: the source looks at the set that the feed fills.
-  const feedClient = new tokenmesh.RevocationFeed(address, tls.channelCredentials(), {
-    ...clientOptions,
-    interceptors: [
-      bearerInterceptor(
-        tokenExchangeAudience,
-        { get: (request) => source.get(request), drop: (token, refusal) => source.drop(token, refusal) },
-        signer && { dpop: { signer, authority } },
-      ),
-    ],
+  const { exchangeClient, record, courier, fallback, ...channel } = await options.open(names, {
+    get: (request) => source.get(request),
+    drop: (token, refusal) => source.drop(token, refusal),
   });
-  const fallback = grpcTransport(feedClient);
-  const courier = options.nats && (await openCourier({ ...options.nats, mesh: trustDomain }));
   const keys = createRemoteKeySet({ fetch: exchangeClient.fetchKeys, onChange: keysChanged, now, random });
   const feed = createRevocationFeed({
-    record: grpcRecord(feedClient),
+    ...{ record, fallback, issuer, now, newId, random },
     ...(courier && { courier }),
-    ...{ fallback, issuer, now, newId, random },
     report(status) {
       if (status.type === 'freshness') onChange({ type: 'freshness', issuer, state: status.freshness.state });
       else onChange({ type: 'feed', issuer, status });
     },
     mesh: trustDomain,
-    ...(options.staleAfterMs !== undefined && { staleAfterMs: options.staleAfterMs }),
+    ...(staleAfterMs !== undefined && { staleAfterMs }),
   });
   const source = createTokenSource({
-    ...{ exchange: exchangeClient.exchange, revoked: feed.set, certificate: tls.thumbprint, now, random },
+    ...{ exchange: exchangeClient.exchange, revoked: feed.set, certificate, now, random },
     onRevocation: (listener) => feed.onApplied(listener),
     onChange: (change) => onChange({ ...change, issuer }),
   });
@@ -173,8 +138,7 @@ async function connectIssuer(options: IssuerConnectionOptions): Promise<IssuerCo
   }
 
   return {
-    ...{ issuer, self, tokenExchangeAudience, exchangeClient, source, keys, feed },
-    addresses: [options.tokenExchange].flat().flatMap((address) => address.split(',').map((one) => one.trim())),
+    ...{ issuer, self, addresses, tokenExchangeAudience, exchangeClient, source, keys, feed },
     startReporting(rules) {
       served = servedMethods(rules);
       reporting ??= setInterval(report, reportEveryMs).unref();
@@ -185,14 +149,7 @@ async function connectIssuer(options: IssuerConnectionOptions): Promise<IssuerCo
       reporting = undefined;
       keys.close();
       await feed.close();
-      exchangeClient.close();
-      feedClient.close();
+      channel.close();
     },
   };
-}
-
-// loaded only by those who have a NATS: it is the largest dependency
-async function openCourier(options: NatsOptions): Promise<FeedTransport> {
-  const { natsTransport } = await import('@tokenmesh/revocation/nats');
-  return natsTransport(options);
 }

@@ -10,16 +10,21 @@ const rule = readRules([shopPackage]).get('/shop.v1.Orders/Track') as Rule;
 let issuer: TestIssuer;
 let liveCalls: LiveCalls;
 let looks: number;
+let sweeps: number;
+let staleness: 'fresh' | 'tolerated' | 'closed';
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'], now: Date.UTC(2026, 0, 1) });
   issuer = createTestIssuer();
   issuer.now = Date.now;
-  looks = 0;
+  [looks, sweeps, staleness] = [0, 0, 'fresh'];
   const { revocation, now } = issuer;
   liveCalls = createLiveCalls({
     verifier: {
-      staleness: () => 'fresh',
+      staleness() {
+        sweeps++;
+        return staleness;
+      },
       findRevocation(token) {
         looks++;
         return revocation.set.find(token);
@@ -131,6 +136,16 @@ describe('createLiveCalls', () => {
     vi.setSystemTime(inSeconds(300) * 1000);
     await until(() => ends.length > 0);
     expect(ends).toEqual(['TOKEN_EXPIRED']);
+  });
+
+  it('ends a call when revocations were not heard for longer than its method takes, and no earlier', async () => {
+    const { ends } = watch(await verified());
+    staleness = 'tolerated';
+    await until(() => sweeps > 0);
+    expect(ends).toEqual([]);
+    staleness = 'closed';
+    await until(() => ends.length > 0);
+    expect(ends).toEqual(['REVOCATION_STALE']);
   });
 
   it('announces a call once, when a quarter of its token is over', async () => {

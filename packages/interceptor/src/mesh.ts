@@ -1,27 +1,20 @@
-import { randomUUID } from 'node:crypto';
 import type { ChannelCredentials, ClientOptions, ServerCredentials, ServerInterceptor } from '@grpc/grpc-js';
 import type { PackageDefinition } from '@tokenmesh/proto';
 import type { RevocationFeed } from '@tokenmesh/revocation';
 import type { NatsOptions } from '@tokenmesh/revocation/nats';
-import { parseSpiffeId, type SigningKey } from '@tokenmesh/token';
+import type { SigningKey } from '@tokenmesh/token';
 import type { AccessRules } from './access-rules.ts';
-import { authorityOf, parseAuthority } from './authority.ts';
 import type { ProofPolicy } from './binding.ts';
-import { bearerInterceptor, noteStreamChannel } from './client-interceptor.ts';
-import { createDpopSigner, dpopKey } from './dpop-signer.ts';
-
+import { composeMesh } from './compose-mesh.ts';
 import { checkGrpcCopies } from './grpc-copies.ts';
-import { connectIssuers, type IssuerChange } from './issuer-connection.ts';
-import { describeIssuer, type MeshDescription, rulesOf, versions } from './mesh-description.ts';
+import { grpcIssuerChannel } from './issuer-channel.ts';
+import type { IssuerChange } from './issuer-connection.ts';
+import type { MeshDescription } from './mesh-description.ts';
 import { openMeshTls } from './mesh-tls.ts';
-import { obtainFirst } from './obtain-first.ts';
-import { redactGrpcLog } from './redacted-grpc-log.ts';
-import { type RefusedCall, type ServerInterceptors, serverInterceptors } from './server-interceptor.ts';
-import { createStatusStream, type MissedChanges } from './status-stream.ts';
-import { createRenewableStreams, type StreamCredentialService } from './stream-credential.ts';
-import { createStreamRenewals } from './stream-renewals.ts';
+import type { RefusedCall } from './server-interceptor.ts';
+import type { MissedChanges } from './status-stream.ts';
+import type { StreamCredentialService } from './stream-credential.ts';
 import type { Certificate, CertificateChange, CertificateFiles } from './tls-files.ts';
-import { tracingClientInterceptor } from './tracing.ts';
 import type { WorkloadCredential } from './workload-credential.ts';
 
 /** Who this workload is, how it proves it, and what it expects of others. */
@@ -172,124 +165,17 @@ export interface Mesh {
  */
 export async function createMesh(options: MeshOptions): Promise<Mesh> {
   checkGrpcCopies();
-  redactGrpcLog();
-  const self = parseSpiffeId(options.self);
-  const { allowPlaintext = false, now = Date.now, newId = randomUUID, random = Math.random } = options;
-  const tolerances = {
-    clockToleranceSeconds: options.clockToleranceSeconds ?? 5,
-    maxLifeSeconds: options.maxLifeSeconds ?? 900,
-    opaqueKeepMs: options.opaqueKeepMs ?? 30_000,
-    maxUnaryWaitMs: options.maxUnaryWaitMs ?? 30_000,
-  };
-  const status = createStatusStream<MeshChange>();
-  const signer = options.dpop === undefined ? undefined : createDpopSigner({ key: dpopKey(options.dpop), now, newId });
-  const tls = openMeshTls(options, { onChange: (change) => status.report({ type: 'certificate', change }), now });
-  const { staleAfterMs } = options;
-  const shared = { tls, signer, onChange: status.report, now, newId, random, ...(staleAfterMs !== undefined && { staleAfterMs }) };
-  const alsoTrusted = (options.alsoTrust ?? []).map((trusted) => ({ self, credential: options.credential, ...trusted, ...shared }));
-  const issuers = await connectIssuers([{ ...options, ...shared }, ...alsoTrusted]).catch((error: unknown) => {
-    tls.close();
-    throw error;
-  });
-  const [own, ...others] = issuers;
-  const { source, feed, keys } = own;
-  const audiences = new Set<string>([own.tokenExchangeAudience]);
-  const servers: ServerInterceptors[] = [];
-  const streams = createRenewableStreams();
-  const renewals = createStreamRenewals({ source, now, random });
-  const closing = new AbortController();
-  const closed = Promise.withResolvers<never>();
-  closed.promise.catch(() => undefined); // whoever waits for ready() is told
-  const obtain = (audience: string) => obtainFirst(audience, { source, signal: closing.signal, random });
-
-  // calls need not wait for the tokens that are bound to the new certificate
-  tls.onRenewed(() => {
-    for (const audience of audiences) obtain(audience).catch(() => undefined);
-  });
-
-  function reportRules(): void {
-    for (const issuer of issuers) issuer.startReporting(rulesOf(servers));
-  }
-
-  const mesh: Mesh = {
-    server(...packages) {
-      const { authority, proofs, allowReflection = false, onRefused } = options;
-      const created = serverInterceptors({
-        packages,
-        audience: self,
-        issuer: own.issuer,
-        keys,
-        revocation: feed,
-        introspect: own.exchangeClient.introspect,
-        alsoTrust: others.map(({ issuer, self: audience, keys, feed: revocation, exchangeClient: { introspect } }) => ({
-          ...{ issuer, audience, keys, revocation, introspect },
-        })),
-        ...tolerances,
-        allowReflection,
-        streams,
-        ...(authority !== undefined && { authority }),
-        ...(proofs && { proofs }),
-        ...(onRefused && { onRefused }),
-        now,
+  const { self, credential, alsoTrust = [], now = Date.now } = options;
+  const { mesh } = await composeMesh(options, {
+    openTls: openMeshTls,
+    issuers(tls, signer) {
+      const place = (one: TrustedMesh) => ({
+        ...{ self, ...one },
+        addresses: [one.tokenExchange].flat().flatMap((address) => address.split(',').map((part) => part.trim())),
+        open: grpcIssuerChannel({ credential, ...one, tls, signer, now }),
       });
-      servers.push(created);
-      reportRules();
-      return created.interceptors;
+      return [place(options), ...alsoTrust.map(place)];
     },
-    streamCredential() {
-      const service = streams.service();
-      if (servers.length > 0) reportRules();
-      return service;
-    },
-    client(audience, { authority } = {}) {
-      audiences.add(parseSpiffeId(audience));
-      const dpop = signer && { signer, authority: authority === undefined ? authorityOf(audience) : parseAuthority(authority) };
-      obtain(audience).catch(() => undefined); // the calls that need the token, and ready(), end with the cause
-      return {
-        'grpc.enable_http_proxy': 0,
-        interceptors: [tracingClientInterceptor(), bearerInterceptor(audience, source, { renewals, ...(dpop && { dpop }) })],
-        callInvocationTransformer: noteStreamChannel,
-        channelFactoryOverride(target, channel, { channelFactoryOverride: _, ...rest }) {
-          if (!channel._isSecure() && !allowPlaintext && !isLoopback(target)) {
-            throw new TypeError(`tokens are not sent in plaintext to ${target}: use mesh.channelCredentials(), or allowPlaintext`);
-          }
-          return tls.openChannel(target, channel, rest);
-        },
-      };
-    },
-    channelCredentials: tls.channelCredentials,
-    serverCredentials: tls.serverCredentials,
-    async ready() {
-      await Promise.race([closed.promise, Promise.all([...[...audiences].map(obtain), keys.ready(), feed.ready()])]);
-    },
-    feed,
-    status: status.changes,
-    describe: () => ({
-      self,
-      issuers: issuers.map(describeIssuer),
-      audiences: [...audiences],
-      methods: rulesOf(servers),
-      binding: { certificate: tls.thumbprint(), dpop: signer !== undefined },
-      tolerances: { ...tolerances, staleAfterMs: staleAfterMs ?? 5_000 },
-      versions,
-    }),
-    async close() {
-      closing.abort(new Error('the mesh was closed'));
-      closed.reject(closing.signal.reason);
-      renewals.close();
-      for (const server of servers) server.close();
-      tls.close();
-      await Promise.all(issuers.map((issuer) => issuer.close()));
-      status.report({ type: 'closed' });
-      status.close();
-    },
-    [Symbol.asyncDispose]: () => mesh.close(),
-  };
+  });
   return mesh;
-}
-
-function isLoopback(target: string): boolean {
-  return (
-    /^(?:dns:(?:\/\/[^/]*\/)?|ipv4:|ipv6:|)(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$/.test(target) || target.startsWith('unix:')
-  );
 }

@@ -32,7 +32,7 @@ describe('what grpc-js logs', () => {
       'x-opaque': [`tm_${'A'.repeat(43)}`],
       id: ['7'],
     });
-    log(error, `Received metadata ${metadata}`, { authorization: `DPoP ${compact}` });
+    log(error, `Received metadata ${metadata}`, { authorization: 'DPoP not-of-this-mesh' });
     expect(logged).toEqual([
       `Received metadata {"authorization":["Bearer …"],"dpop":["…"],"x-opaque":["…"],"id":["7"]} { authorization: 'DPoP …' }`,
     ]);

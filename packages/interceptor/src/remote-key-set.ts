@@ -10,6 +10,8 @@ export interface FetchedKeys {
 export interface RemoteKeySet extends KeySet {
   /** Resolves once keys are in; keeps trying until then. Rejects when the key set is closed before. */
   ready(): Promise<void>;
+  /** Asks the issuer now, unless it is being asked. Resolves also when that failed: what was known stays. */
+  refresh(): Promise<void>;
   /** Ids of the keys that tokens can be verified with now. */
   kids(): readonly string[];
   close(): void;
@@ -99,6 +101,7 @@ export function createRemoteKeySet(options: {
       return key ?? findUnknown(kid);
     },
     ready: () => loaded.promise,
+    refresh,
     kids: () => [...keys.keys()],
     close() {
       closed = true;

@@ -49,6 +49,11 @@ describe('readRules', () => {
     expect(() => readRules([packageWith(undefined)])).toThrow(/\/shop\.v1\.Gateway\/PlaceOrder has no access rule; write `option/);
   });
 
+  it('refuses to start without a method to guard', () => {
+    expect(() => readRules([])).toThrow('no service in it');
+    expect(() => readRules([{}])).toThrow('no service in it');
+  });
+
   it('names all methods that have no rule, not the first', () => {
     const { 'shop.v1.Orders': definition } = shopPackage;
     const bare = Object.fromEntries(Object.entries(definition ?? {}).map(([name, method]) => [name, { ...method, options: {} }]));

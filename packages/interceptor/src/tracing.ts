@@ -2,6 +2,7 @@ import { InterceptingCall, type Interceptor, type Metadata, ServerInterceptingCa
 import {
   type Attributes,
   context,
+  ProxyTracerProvider,
   propagation,
   ROOT_CONTEXT,
   type Span,
@@ -15,9 +16,23 @@ import { refusalOf } from './status.ts';
 
 const tracer = trace.getTracer('@tokenmesh/interceptor');
 
-/** A span for every outgoing call, and its context in the call's metadata. Outermost: what inner interceptors do happens inside the span. */
+// what the API's proxy delegates to as long as nobody registered a provider
+const noTracing = new ProxyTracerProvider().getDelegate();
+
+/** Whether nobody would see a span, nor pass on its context: no SDK was registered so far, and no propagator. */
+function isOff(): boolean {
+  const provider = trace.getTracerProvider();
+  return provider instanceof ProxyTracerProvider && provider.getDelegate() === noTracing && propagation.fields().length === 0;
+}
+
+/**
+ * A span for every outgoing call, and its context in the call's metadata. Outermost: what inner interceptors do happens inside the span. Calls go by
+ * untouched while no SDK and no propagator is registered.
+ */
 export function tracingClientInterceptor(): Interceptor {
   return (options, nextCall) => {
+    // the cast holds: grpc-js asks of the outermost call what its interface has
+    if (isOff()) return nextCall(options) as InterceptingCall;
     const { path } = options.method_definition;
     const span = tracer.startSpan(path.slice(1), { kind: SpanKind.CLIENT, attributes: rpcAttributes(path) });
     const active = trace.setSpan(context.active(), span);
@@ -50,10 +65,12 @@ const serverErrors = new Set<status>([
 
 /**
  * A span for every incoming call, refused ones included, as a child of the caller's. Handlers of all four kinds of call run with it active,
- * so that what they call belongs to the same trace.
+ * so that what they call belongs to the same trace. Calls go by untouched while no SDK and no propagator is registered.
  */
 export function tracingServerInterceptor(): ServerInterceptor {
   return (definition, nextCall) => {
+    // the cast holds: grpc-js asks of a call what its interface has
+    if (isOff()) return nextCall as ServerInterceptingCall;
     const { path } = definition;
     let span: Span | undefined;
     let active = ROOT_CONTEXT;

@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { Introspection } from './introspector.ts';
 import type { Rule } from './rules.ts';
 import { createTestIssuer, gateway, orders, type TestIssuer } from './test-issuer.ts';
-import { type AdmittedCall, type CallVerifier, createCallVerifier, type Peer } from './verify-call.ts';
+import { type AdmittedCall, type CallVerifier, checkRule, createCallVerifier, type Peer } from './verify-call.ts';
 
 const rule: Rule = {
   method: '/shop.v1.Orders/Create',
@@ -125,6 +125,38 @@ describe('createCallVerifier', () => {
       expect(reasonOf(() => admitted(issuer.token(), { ...rule, ...part }))).toBe(expected);
     });
 
+    it.each<[string, Partial<Rule>, [string, boolean, string][]]>([
+      ['the scopes that it needs', {}, [['scopes', true, 'orders.read orders.write with orders.write']]],
+      ['nothing', { scopes: [] }, []],
+      [
+        'no check after the one that fails',
+        { scopes: ['x', 'y'], callers: [gateway] },
+        [['scopes', false, 'orders.read orders.write with x y']],
+      ],
+      [
+        'one of several scopes, and the callers',
+        { scopes: [], anyScope: ['x', 'orders.read'], callers: [orders, gateway] },
+        [
+          ['any_scope', true, 'orders.read orders.write with one of x orders.read'],
+          ['callers', true, `${gateway} with ${orders}, ${gateway}`],
+        ],
+      ],
+      ['callers that do not include this one', { scopes: [], callers: [orders] }, [['callers', false, `${gateway} with ${orders}`]]],
+      ['none of several scopes', { scopes: [], anyScope: ['x'] }, [['any_scope', false, 'orders.read orders.write with one of x']]],
+      ['the length of the chain', { scopes: [], maxActDepth: 0 }, [['max_act_depth', true, '0 with at most 0']]],
+    ])('tell what they compare: %s', (_, part, expected) => {
+      const told: unknown[] = [];
+      reasonOf(() => checkRule(admitted(issuer.token()).token, { ...rule, ...part }, (...line) => told.push(line)));
+      expect(told).toEqual(expected);
+    });
+
+    it('tell that a chain is too long', () => {
+      const { token } = admitted(issuer.token({ act: { sub: orders } }));
+      const told: unknown[] = [];
+      expect(reasonOf(() => checkRule(token, { ...rule, maxActDepth: 0 }, (...line) => told.push(line)))).toBe('DELEGATION_NOT_ALLOWED');
+      expect(told.at(-1)).toEqual(['max_act_depth', false, '1 with at most 0']);
+    });
+
     it('counts the current actor, and nobody further down the chain, as the caller', () => {
       const token = issuer.token({ act: { sub: orders, act: { sub: 'spiffe://shop.test/web' } } });
       expect(reasonOf(() => admitted(token, { ...rule, callers: [orders] }))).toBe('ADMITTED');
@@ -233,12 +265,24 @@ describe('createCallVerifier', () => {
   it.each([
     ['clockToleranceSeconds', 5, 6],
     ['clockToleranceSeconds', 0, -1],
+    ['clockToleranceSeconds', 2, 2.5],
     ['opaqueKeepMs', 300_000, 300_001],
     ['opaqueKeepMs', 0, -1],
   ])('T-44: may be made with %s of %d, and not of %d', (name, right, wrong) => {
     const options = { audience: orders, issuer: issuer.issuer, keys: issuer.keys, revocation: issuer.revocation };
     expect(() => createCallVerifier({ ...options, [name]: right })).not.toThrow();
     expect(() => createCallVerifier({ ...options, [name]: wrong })).toThrow(TypeError);
+  });
+
+  it('T-45: verifies nothing for a call that is given up by the next turn', async () => {
+    let looked = 0;
+    const keys = { find: () => void looked++ };
+    verifier = createCallVerifier({ audience: orders, issuer: issuer.issuer, keys, revocation: issuer.revocation, now: issuer.now });
+    const from = { ...peer, isGone: false };
+    const verdict = verifier.verify(bearer(issuer.token()), rule, from);
+    from.isGone = true;
+    await expect(verdict).rejects.toThrow('the call was given up');
+    expect(looked).toBe(0);
   });
 
   it('T-29: cannot be made without an audience', () => {

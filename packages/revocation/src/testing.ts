@@ -40,16 +40,23 @@ export interface MemoryRecord extends FeedRecord {
   subscribe(listener: IssuerListener): () => void;
 }
 
+/** What an issuer in memory is called, and how it behaves. */
 export interface MemoryRecordOptions {
+  /** `iss` of what it signs; default `https://token-exchange.shop.test`. */
   readonly issuer?: string;
+  /** Its `aud`, the trust domain; default `shop.test`. */
   readonly mesh?: string;
+  /** Epoch that its log begins with; default `e1`. */
   readonly epoch?: string;
+  /** What it signs with; default a new key. */
   readonly key?: SigningKey;
   /** S in milliseconds, default 5 000. */
   readonly staleAfterMs?: number;
   /** Events in one answer of `listEvents`, default 1 000. */
   readonly pageSize?: number;
+  /** Milliseconds since epoch; default `Date.now`. */
   readonly now?: () => number;
+  /** Makes the `jti` of events; default `randomUUID`. */
   readonly newId?: () => string;
 }
 
@@ -181,6 +188,7 @@ export interface MemoryCourier {
   restore(): void;
 }
 
+/** A courier that nothing has gone over yet; it is up. */
 export function createMemoryCourier(name = 'memory'): MemoryCourier {
   const subscribers = new Set<FeedTransportHandlers>();
   let up = true;

@@ -118,11 +118,16 @@ describe('the claims of a service token', () => {
     expect(refused({ may_act: act })).toBe(true);
   });
 
+  test.each([{ jkt: hash }, { 'x5t#S256': hash }])('may have the binding %j alone', (cnf) => {
+    expect(parse({ cnf }).cnf).toStrictEqual(cnf);
+  });
+
   test.each([
     null,
     [],
     {},
     { jkt: 7 },
+    { jkt: [hash] },
     { jkt: 'A'.repeat(42) },
     { jkt: 'A'.repeat(44) },
     { jkt: `${'A'.repeat(42)}B` },
@@ -149,6 +154,8 @@ describe('the claims of a service token', () => {
     [['fe80::1%eth0/64']],
     [['/8']],
     [['10.0.0.0/8', 'any']],
+    [[['10.0.0.0/8']]],
+    [['from 10.0.0.0/8']],
     [Array(65).fill('10.0.0.0/8')],
   ])('refuse the networks %j', (net) => {
     expect(refused({ net })).toBe(true);
@@ -158,6 +165,14 @@ describe('the claims of a service token', () => {
     const claims = parse({ email: 'a@b.test', roles: ['admin'] });
     expect(claims).toStrictEqual(claimsWith());
   });
+
+  test.each(['iss', 'sub', 'aud', 'exp', 'iat', 'jti', 'client_id', 'scope', 'txn', 'rn', 'nbf', 'act', 'cnf', 'sid', 'net', 'may_act'])(
+    'name %s in its refusal',
+    (name) => {
+      expect(() => parse({ [name]: false })).toThrow(`malformed token: ${name} must`);
+      if (name.endsWith('act')) expect(() => parse({ [name]: { sub: 'a', act: { sub: 7 } } })).toThrow(`malformed token: ${name}.sub must`);
+    },
+  );
 
   test('never show a value in a refusal', () => {
     expect(() => parse({ sub: 'secret\nsubject' })).toThrow(expect.objectContaining({ message: expect.not.stringContaining('secret') }));

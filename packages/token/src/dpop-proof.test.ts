@@ -39,12 +39,18 @@ describe('verifyDpopProof', () => {
     expect(verify(signAnything(header, { ...claims, htu: `${same}?a#b` })).jti).toBe('a');
   });
 
+  it('is for a server without TLS where its URI says so', () => {
+    const plain = 'http://127.0.0.1:7443/token';
+    expect(verify(sign({ htu: plain }), { htu: plain }).jti).toBe('a');
+  });
+
   it.each([
     ['another path', `${htu}s`],
     ['a path in another case', htu.replace('ExchangeToken', 'exchangetoken')],
     ['another port', htu.replace('.test/', '.test:7443/')],
     ['http', htu.replace('https', 'http')],
     ['a user name', htu.replace('https://', 'https://a@')],
+    ['a password', htu.replace('https://', 'https://:a@')],
     ['a backslash that parsers mend', htu.replace('.test/', '.test\\')],
     ['no URI', 'ExchangeToken'],
     ['a list', [htu]],
@@ -91,6 +97,7 @@ describe('verifyDpopProof', () => {
     expect(verify(sign({ nonce: 'n-1' }), { nonce: 'n-1' }).jti).toBe('a');
     expect(refusal(sign({ nonce: 'n-0' }), { nonce: 'n-1' })).toBe('PROOF_NONCE_REQUIRED');
     expect(refusal(sign(), { nonce: 'n-1' })).toBe('PROOF_NONCE_REQUIRED');
+    expect(verify(sign({ nonce: 'n-0' })).jti).toBe('a');
   });
 
   it('takes any of several nonces, and asks for one when none of them is there', () => {
@@ -104,7 +111,11 @@ describe('verifyDpopProof', () => {
     ['no typ', { typ: undefined }],
     ['the typ of a service token', { typ: 'at+jwt' }],
     ['the typ of any JWT', { typ: 'JWT' }],
+    ['a typ that begins otherwise', { typ: 'text/dpop+jwt' }],
+    ['a typ that goes on', { typ: 'dpop+jwt;v=1' }],
+    ['a typ that is a list', { typ: ['dpop+jwt'] }],
     ['no key', { jwk: undefined }],
+    ['a key that is null', { jwk: null }],
     ['a key that is a list', { jwk: [jwk] }],
     ['a private key', { jwk: { ...jwk, d: key.privateKey.export({ format: 'jwk' }).d } }],
     ['a key for another algorithm', { jwk: { ...jwk, alg: 'RS256' } }],
@@ -115,6 +126,20 @@ describe('verifyDpopProof', () => {
     ['the key of somebody else', { jwk: signerless() }],
   ])('T-05: refuses a proof with %s', (_what, changes) => {
     expect(refusal(signAnything({ ...header, ...changes }, claims))).toBe('PROOF_INVALID');
+  });
+
+  it.each([
+    ['the long form of its typ', { typ: 'application/dpop+jwt' }],
+    ['its typ in capitals', { typ: 'DPOP+JWT' }],
+    ['a key that names the algorithm as well', { jwk: { ...jwk, alg: 'ES256' } }],
+  ])('takes a proof with %s', (_what, changes) => {
+    expect(verify(signAnything({ ...header, ...changes }, claims)).jti).toBe('a');
+  });
+
+  it('says why a proof is refused: by its text, or by the cause when it is malformed', () => {
+    const refusing = (proof: string) => () => verify(proof);
+    expect(refusing(signAnything({ ...header, kid: key.kid }, claims))).toThrow('a header member other than typ, alg and jwk');
+    expect(refusing('a.b')).toThrow(expect.objectContaining({ cause: expect.objectContaining({ reason: 'TOKEN_MALFORMED' }) }));
   });
 
   it('T-08: refuses a symmetric key', () => {
@@ -153,7 +178,7 @@ describe('verifyDpopProof', () => {
   });
 
   it('refuses options that would weaken it', () => {
-    expect(() => verify(sign(), { htu: 'nothing' })).toThrow(TypeError);
+    for (const other of ['nothing', 'xhttps://a.test/']) expect(() => verify(sign(), { htu: other })).toThrow(TypeError);
     expect(() => verify(sign(), { maxAgeSeconds: 301 })).toThrow(TypeError);
     expect(() => verify(sign(), { clockToleranceSeconds: 6 })).toThrow(TypeError);
     expect(() => sign({ htu: 'nothing' })).toThrow(TypeError);

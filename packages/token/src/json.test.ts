@@ -16,6 +16,10 @@ describe('strict JSON', () => {
     });
   });
 
+  test('reads blanks wherever the grammar has them', () => {
+    expect(parse(' { "a" : [ 1 , [ ] ] , "b" : { } } ')).toEqual({ a: [1, []], b: {} });
+  });
+
   test('resolves every escape of the grammar', () => {
     expect(parse('{"a":"\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e9\\ud83d\\ude00é😀"}')).toEqual({ a: '"\\/\b\f\n\r\té😀é😀' });
   });

@@ -200,6 +200,22 @@ describe('the header of a JWS', () => {
     }
   });
 
+  test('T-44 is one of 32 that are remembered, and of no more, whatever is sent', () => {
+    const { set } = Map.prototype;
+    let largest = 0;
+    Map.prototype.set = function (name, value) {
+      set.call(this, name, value);
+      largest = Math.max(largest, this.size);
+      return this;
+    };
+    try {
+      for (let round = 0; round < 100; round++) parse(signAnything(headerWith({ kid: `one-of-many-${round}` }), payload));
+    } finally {
+      Map.prototype.set = set;
+    }
+    expect(largest).toBe(32);
+  });
+
   test.each([
     'none',
     'None',

@@ -49,7 +49,7 @@ describe('a generated key', () => {
   test('is for no algorithm but ours', () => {
     for (const alg of ['HS256', 'none', 'ES384', 'toString', '__proto__']) {
       // A caller without types.
-      expect(() => generateSigningKey(alg as 'ES256')).toThrow(TypeError);
+      expect(() => generateSigningKey(alg as 'ES256')).toThrow('alg must be ES256, EdDSA or RS256');
       expect(isAlgorithm(alg)).toBe(false);
     }
   });
@@ -113,6 +113,7 @@ describe('a private key in PEM', () => {
       // True: the line above.
       const { message, cause } = error as TypeError;
       expect(cause).toBeUndefined();
+      expect(message).toMatch(/^a signing key (must be one PKCS#8 block in PEM|cannot be read as PKCS#8)$/);
       for (const line of form.split('\n').filter((text) => text.length > 4)) expect(message).not.toContain(line);
     }
   });
@@ -129,7 +130,8 @@ describe('a private key in PEM', () => {
 });
 
 describe('a JWK', () => {
-  test('holds the public members alone', () => {
+  test('holds the public members alone, and says that it is for signatures', () => {
+    expect(jwk.use).toBe('sig');
     expect(Object.keys(jwk).sort()).toEqual(['alg', 'crv', 'kid', 'kty', 'use', 'x', 'y']);
     expect(Object.keys(exportJwk(generateSigningKey('EdDSA'))).sort()).toEqual(['alg', 'crv', 'kid', 'kty', 'use', 'x']);
     expect(Object.keys(exportJwk(rsa)).sort()).toEqual(['alg', 'e', 'kid', 'kty', 'n', 'use']);
@@ -182,6 +184,11 @@ describe('a JWK', () => {
     { d: '' },
     { k: 'AAAA' },
     { p: undefined },
+    { q: 'AAAA' },
+    { dp: 'AAAA' },
+    { dq: 'AAAA' },
+    { qi: 'AAAA' },
+    { oth: [] },
     { x: 7 },
     { x: `${jwk.x}=` },
     { x: `${jwk.x}A` },
@@ -191,6 +198,16 @@ describe('a JWK', () => {
     { x: base64urlOf(Buffer.alloc(32)), y: base64urlOf(Buffer.alloc(32)) },
   ])('is refused with %j', (changes) => {
     expect(importing(changes)).toThrow(TypeError);
+  });
+
+  test.each([
+    [{ alg: 'HS256' }, 'alg must be'],
+    [{ alg: 'constructor' }, 'alg must be'],
+    [{ x: `${jwk.x}=` }, 'x must be canonical base64url'],
+    [{ x: jwk.x?.slice(4) }, 'x must have 32 bytes'],
+    [{ y: jwk.x }, 'it is not a valid public key'],
+  ])('with %j is refused for what is wrong with it', (changes, what) => {
+    expect(importing(changes)).toThrow(`key 0 is refused: ${what}`);
   });
 
   test.each([
@@ -253,8 +270,11 @@ describe('a set of keys', () => {
     expect(importJwks([]).size).toBe(0);
     expect(() => createLocalKeySet([])).toThrow(TypeError);
     // Callers without types.
-    for (const wrong of [undefined, null, jwk, 'keys', [undefined], [null], ['key']]) {
-      expect(() => importJwks(wrong as unknown as Jwk[])).toThrow(TypeError);
+    for (const wrong of [undefined, null, jwk, 'keys']) {
+      expect(() => importJwks(wrong as unknown as Jwk[])).toThrow('keys must be a list of JWKs');
+    }
+    for (const wrong of [undefined, null, 'key']) {
+      expect(() => importJwks([wrong as unknown as Jwk])).toThrow('key 0 is refused: it is not an object');
     }
   });
 });

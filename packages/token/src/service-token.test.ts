@@ -73,6 +73,10 @@ describe('a service token', () => {
 });
 
 describe('a verifier', () => {
+  test('says that it lacks an issuer', () => {
+    for (const issuer of [undefined, '', []]) expect(() => verify(good, { issuer })).toThrow('at least one issuer');
+  });
+
   test('names an unknown kid as such', () => {
     expect(reasonOf(() => verify(signServiceToken(claimsWith(), generateSigningKey())))).toBe('SIGNING_KEY_UNKNOWN');
   });
@@ -333,6 +337,12 @@ describe('claims that the issuer described', () => {
     const { exp } = claimsWith();
     expect(accept({}, at(exp + 4.999)).kid).toBe('');
     expect(reasonOf(() => accept({}, at(exp + 5)))).toBe('TOKEN_EXPIRED');
-    expect(() => accept({}, { audience: '' })).toThrow(TypeError);
   });
+
+  test.each([{ audience: '' }, { issuer: [] }, { clockToleranceSeconds: 5.1 }, { maxLifeSeconds: 0 }])(
+    'cannot be judged with %j',
+    (options) => {
+      expect(() => accept({}, options)).toThrow(TypeError);
+    },
+  );
 });

@@ -14,9 +14,27 @@ const folder = process.env.TOKENMESH_VECTORS ?? fileURLToPath(new URL('../../../
 const present = existsSync(folder);
 if (!present) console.log(`vectors: skipped, there is no folder ${folder}`);
 
+/** Files without a case for us, and why. */
+const notOurs: Readonly<Record<string, string>> = {
+  'wycheproof/primitives/hmac_sha256_test.json': 'there is no symmetric algorithm in the mesh',
+  'wycheproof/primitives/hmac_sha384_test.json': 'there is no symmetric algorithm in the mesh',
+  'wycheproof/primitives/hmac_sha512_test.json': 'there is no symmetric algorithm in the mesh',
+  'rfc7520/curve25519/ecdh-es.json': 'nothing is encrypted for a recipient',
+  'asvs5/asvs-5.0.0-en.flat.json': 'requirements, not cases',
+};
+const filesRead = new Set<string>();
+let total = 0;
+
 // biome-ignore lint/suspicious/noExplicitAny: files of several foreign schemas
-const read = (path: string): any => JSON.parse(readFileSync(join(folder, path), 'utf8'));
-const report = (what: string, cases: number) => console.log(`vectors: ${what}: ${cases} cases`);
+function read(path: string): any {
+  filesRead.add(path);
+  return JSON.parse(readFileSync(join(folder, path), 'utf8'));
+}
+
+function report(what: string, cases: number): void {
+  total += cases;
+  console.log(`vectors: ${what}: ${cases} cases`);
+}
 
 /** Splits a compact JWS without any check. */
 function split(compact: string): { readonly data: Buffer; readonly signature: Buffer } {
@@ -184,5 +202,21 @@ describe.skipIf(!present)('third-party vectors', () => {
       cases += 2;
     }
     report('RFC 7520', cases);
+  });
+
+  test('RFC 7520 section 3: the public RSA key is imported, and the one of P-521 is refused', () => {
+    const [rsa, ec] = [read('rfc7520/jwk/3_3.rsa_public_key.json'), read('rfc7520/jwk/3_1.ec_public_key.json')];
+    expect(imported(rsa, 'RS256').asymmetricKeyDetails).toMatchObject({ modulusLength: 2048 });
+    expect(() => imported(ec, 'ES256')).toThrow(TypeError);
+    report('RFC 7520 public keys', 2);
+  });
+
+  // last: it looks at what the others have read
+  test('every file was read, or is none of ours for a reason', () => {
+    const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.json'));
+    expect(files.filter((name) => !filesRead.has(name)).sort()).toEqual(Object.keys(notOurs).sort());
+    for (const [name, why] of Object.entries(notOurs)) console.log(`vectors: ${name}: not used: ${why}`);
+    console.log(`vectors: ${total} cases of ${filesRead.size} files`);
+    expect(total).toBeGreaterThan(1_500);
   });
 });

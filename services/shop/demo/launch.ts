@@ -27,6 +27,8 @@ export interface StartShopOptions {
   readonly workloads?: readonly string[];
   /** Life of tokens; default `{ life: '5m', ceiling: '15m' }`. */
   readonly tokens?: { readonly life: string; readonly ceiling: string };
+  /** Added to the environment of every process. */
+  readonly env?: NodeJS.ProcessEnv;
   /** Further settings of `tokenmesh.yaml`, such as `facade` and `limits`. */
   readonly settings?: object;
   /** Told what is being done, in the order in which it is done. */
@@ -107,6 +109,7 @@ export async function startShop(options: StartShopOptions = {}): Promise<Shop> {
   const tracing: NodeJS.ProcessEnv = {
     OTEL_EXPORTER_OTLP_ENDPOINT: otlpEndpoint,
     OTEL_BSP_SCHEDULE_DELAY: '200', // milliseconds: a trace is to be seen soon after it happened
+    ...options.env,
   };
 
   const configFile = join(directory, 'tokenmesh.yaml');

@@ -106,7 +106,7 @@ describe.skipIf(!hasPostgres)('with a PostgreSQL', () => {
 
     it('survives a crash of the server: what was acknowledged is there, and the connections come back by themselves', async () => {
       const impatient = await openPostgresStore(url, { newId, patienceMs: 0 });
-      const patient = await openPostgresStore(url, { newId, patienceMs: 25_000 });
+      const patient = await openPostgresStore(url, { newId, patienceMs: 60_000 });
       stores.push(impatient, patient);
       const use = (store: Store, jti: string) => store.transaction((transaction) => transaction.useAssertionId('a', jti, 100));
       expect([await use(impatient, 'j1'), await use(patient, 'j2')]).toEqual([true, true]);
@@ -116,7 +116,7 @@ describe.skipIf(!hasPostgres)('with a PostgreSQL', () => {
       await server.start();
       expect(await late).toBe(true);
       expect([await use(patient, 'j1'), await use(patient, 'j2'), await use(patient, 'j3')]).toEqual([false, false, true]);
-    });
+    }, 90_000);
 
     it('refuses numbers that JavaScript cannot hold', async () => {
       const [store] = await openMore();
