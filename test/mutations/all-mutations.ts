@@ -1,5 +1,6 @@
 import { admissionAndNonceMutations } from './admission-and-nonces.ts';
 import { attackMutations } from './attacks.ts';
+import { attackOnCallMutations } from './attacks-on-calls.ts';
 import { attackOnDoorMutations } from './attacks-on-doors.ts';
 import { bindingMutations } from './binding.ts';
 import { clientProofMutations } from './client-proof.ts';
@@ -25,5 +26,6 @@ export const allMutations: readonly Mutation[] = [
   ...tokenExchangeClientMutations,
   ...attackMutations,
   ...attackOnDoorMutations,
+  ...attackOnCallMutations,
   ...admissionAndNonceMutations,
 ];

@@ -86,7 +86,7 @@ export const bindingMutations: readonly Mutation[] = [
       'carries calls, acts on behalf of callers whose tokens are bound, and reads the feed with bound tokens',
     ],
     [
-      `${src}/issuer-connection.ts`,
+      `${src}/issuer-channel.ts`,
       'signer && { dpop: { signer, authority } }',
       '{}',
       'carries calls, acts on behalf of callers whose tokens are bound, and reads the feed with bound tokens',
