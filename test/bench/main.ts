@@ -1,10 +1,18 @@
 // `pnpm bench [suite…]`: see --help.
 import { execFileSync } from 'node:child_process';
 import { parseArgs, styleText } from 'node:util';
+import { callsSuite } from './calls.ts';
 import { exchangeSuite } from './exchange.ts';
 import { type Figure, holds, type SuiteOptions, type SuiteResult } from './measure.ts';
+import { streamsSuite } from './streams.ts';
+import { verifySuite } from './verify.ts';
 
-const suites: Readonly<Record<string, (options: SuiteOptions) => Promise<SuiteResult>>> = { exchange: exchangeSuite };
+const suites: Readonly<Record<string, (options: SuiteOptions) => Promise<SuiteResult>>> = {
+  calls: callsSuite,
+  streams: streamsSuite,
+  verify: verifySuite,
+  exchange: exchangeSuite,
+};
 
 const help = `pnpm bench [suite…] [--quick] [-o json]
 
@@ -15,7 +23,8 @@ quartiles. Without suites, all of them: ${Object.keys(suites).join(', ')}.
   -o json    one JSON document on standard output
   --help     this text
 
-Exit code 1 when a target was missed. Needs Linux (/proc, taskset).
+A target that is missed is printed as such and changes nothing about the exit code: the machine has a say in it. Exit code 1 when a suite broke, or
+one of its checks failed. Needs Linux (/proc, taskset) and two processors.
 `;
 
 const { values, positionals } = parseArgs({
@@ -43,7 +52,6 @@ async function run(names: readonly string[]): Promise<void> {
   report('');
   if (values.output === 'json') process.stdout.write(`${JSON.stringify(results.map(toJson), null, 2)}\n`);
   else for (const result of results) print(result);
-  if (results.some(({ figures }) => !figures.every(holds))) process.exitCode = 1;
 }
 
 function report(line: string): void {

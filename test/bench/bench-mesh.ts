@@ -1,0 +1,163 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { credentials, Metadata } from '@grpc/grpc-js';
+import { type MeshOptions, privateKeyJwt, unary } from '@tokenmesh/interceptor';
+import { tokenmesh } from '@tokenmesh/proto';
+import { createCertificateAuthority } from '@tokenmesh/shop/demo';
+import { exportJwk, exportSigningKey, generateSigningKey, importSigningKey, signClientAssertion } from '@tokenmesh/token';
+import { startServer } from './server-process.ts';
+
+export const spiffeId = (name: string): string => `spiffe://bench.test/${name}`;
+export const issuer = 'https://token-exchange.bench.test';
+
+/**
+ * Who calls `orders`: `gateway` with two scopes as a typical service does, `bound` with the same in tokens that are bound to its certificate,
+ * `watcher` with the scopes of the streams, `brief` with tokens that live for two seconds.
+ */
+export type Workload = 'gateway' | 'bound' | 'watcher' | 'brief' | 'orders' | 'operator';
+
+/** Where the mesh of the suites is: of every workload `<name>.crt` and `<name>.key` for TLS, `<name>.pem` by which token-exchange knows it, and `ca.crt`. */
+export interface MeshPlace {
+  readonly directory: string;
+  /** `host:port`. */
+  readonly tokenExchange: string;
+}
+
+/** A real token-exchange with a record in SQLite, whose feed goes over gRPC. */
+export interface BenchMesh extends MeshPlace, AsyncDisposable {
+  /** Targets in its revocation log by now. */
+  readonly revocations: number;
+  /** Revokes one token by its `jti`. */
+  revoke(jti: string): Promise<void>;
+}
+
+/** As many targets as a verifier has to live with while calls are measured. */
+const targets = 10_000;
+const targetsEach = 500;
+
+/** Starts it, with 10 000 revoked tokens in its log. It shares the processor of the clients. */
+export async function startBenchMesh(): Promise<BenchMesh> {
+  const directory = await mkdtemp(join(tmpdir(), 'tokenmesh-bench-'));
+  const file = (name: string) => join(directory, name);
+  const authority = await createCertificateAuthority('bench.test');
+  const identify = async (name: string) => {
+    const { cert, key } = await authority.issue(spiffeId(name));
+    await writeFile(file(`${name}.crt`), cert);
+    await writeFile(file(`${name}.key`), key, { mode: 0o600 });
+  };
+  const register = async (name: Workload) => {
+    await identify(name);
+    const key = generateSigningKey();
+    await writeFile(file(`${name}.pem`), exportSigningKey(key), { mode: 0o600 });
+    return { id: spiffeId(name), jwks: { keys: [exportJwk(key)] } };
+  };
+  await identify('token-exchange');
+  await writeFile(file('ca.crt'), authority.cert);
+  await writeFile(file('encryption.key'), randomBytes(32).toString('base64'), { mode: 0o600 });
+  const two = ['orders.read', 'orders.write'];
+  const config = {
+    trust_domain: 'bench.test',
+    listen: '127.0.0.1:0',
+    tls: { cert: 'token-exchange.crt', key: 'token-exchange.key', client_ca: 'ca.crt' },
+    store: { sqlite: 'record.db' },
+    keys: { encryption_key_file: 'encryption.key' },
+    tokens: { life: '15m' }, // no exchange while calls are measured
+    workloads: await Promise.all((['gateway', 'bound', 'watcher', 'brief', 'orders', 'operator'] as const).map(register)),
+    audiences: [{ id: spiffeId('orders'), scopes: [...two, 'payments.watch'] }],
+    grants: [
+      { from: spiffeId('gateway'), to: spiffeId('orders'), scopes: two },
+      { from: spiffeId('bound'), to: spiffeId('orders'), scopes: two, binding: 'certificate' },
+      { from: spiffeId('watcher'), to: spiffeId('orders'), scopes: [...two, 'payments.watch'] },
+      { from: spiffeId('brief'), to: spiffeId('orders'), scopes: two, max_life: '2s' },
+      { from: spiffeId('operator'), to: spiffeId('token-exchange'), scopes: ['admin.revoke'] },
+    ],
+  };
+  await writeFile(file('tokenmesh.yaml'), JSON.stringify(config)); // JSON is YAML
+  const main = fileURLToPath(new URL('../../services/token-exchange/src/main.ts', import.meta.url));
+  const server = await startServer(main, ['--config', file('tokenmesh.yaml')], { cpu: 1 });
+  const place = { directory, tokenExchange: `localhost:${server.port}` };
+  const admin = new tokenmesh.Admin(place.tokenExchange, channelCredentials(place, 'operator'));
+  const asOperator = bearer(await obtainToken(place, 'operator', 'token-exchange'));
+  let revocations = 0;
+  const revokeAll = async (jtis: readonly string[]) => {
+    const request = { targets: jtis.map((value) => ({ kind: 'token', value })), request_id: randomUUID() };
+    await unary(admin, 'addRevocation', request, { metadata: asOperator });
+    revocations += jtis.length;
+  };
+  const newJti = () => randomBytes(16).toString('base64url');
+  while (revocations < targets) await revokeAll(Array.from({ length: targetsEach }, newJti));
+  return {
+    ...place,
+    get revocations() {
+      return revocations;
+    },
+    revoke: (jti) => revokeAll([jti]),
+    async [Symbol.asyncDispose]() {
+      admin.close();
+      await server.stop();
+      await rm(directory, { recursive: true });
+    },
+  };
+}
+
+/** Mutual TLS as a workload, made by grpc-js alone. */
+export function channelCredentials({ directory }: MeshPlace, workload: Workload) {
+  const { ca, certificate } = tlsOf(directory, workload);
+  return credentials.createSsl(ca, certificate.key, certificate.cert);
+}
+
+/** What a workload's `createMesh` needs. */
+export function meshOptions({ directory, tokenExchange }: MeshPlace, workload: Workload): MeshOptions {
+  const credential = privateKeyJwt(join(directory, `${workload}.pem`));
+  return { self: spiffeId(workload), tokenExchange, credential, ...tlsOf(directory, workload) };
+}
+
+export function tlsOf(directory: string, workload: Workload) {
+  const read = (name: string) => readFileSync(join(directory, name));
+  return { ca: read('ca.crt'), certificate: { cert: read(`${workload}.crt`), key: read(`${workload}.key`) } };
+}
+
+/** A workload's own token, held by nothing that would renew or drop it. */
+export async function obtainToken(place: MeshPlace, workload: Workload, audience = 'orders'): Promise<string> {
+  const client = new tokenmesh.TokenExchange(place.tokenExchange, channelCredentials(place, workload));
+  try {
+    const { access_token } = await unary(client, 'exchangeToken', {
+      grant_type: 'client_credentials',
+      client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+      client_assertion: signClientAssertion({
+        clientId: spiffeId(workload),
+        audience: issuer,
+        key: importSigningKey(readFileSync(join(place.directory, `${workload}.pem`))),
+        now: Date.now,
+        newId: randomUUID,
+      }),
+      audience: spiffeId(audience),
+    });
+    return access_token;
+  } finally {
+    client.close();
+  }
+}
+
+/** The token as metadata, for a client without the mesh's interceptors. */
+export function bearer(token: string): Metadata {
+  const metadata = new Metadata();
+  metadata.set('authorization', `Bearer ${token}`);
+  return metadata;
+}
+
+/** The same token with another signature, which no key made. */
+export function forge(token: string): string {
+  const at = token.lastIndexOf('.') + 10;
+  return `${token.slice(0, at)}${token[at] === 'A' ? 'B' : 'A'}${token.slice(at + 1)}`;
+}
+
+/** The `jti` of a token that was issued here. */
+export function jtiOf(token: string): string {
+  // The cast holds: every service token has a jti (RFC 9068 section 2.2).
+  return (JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()) as { readonly jti: string }).jti;
+}

@@ -1,0 +1,106 @@
+import { obtainToken, startBenchMesh, type Workload } from './bench-mesh.ts';
+import type { Load } from './load.ts';
+import { type Figure, type SuiteOptions, type SuiteResult, summarize } from './measure.ts';
+import {
+  apart,
+  checkRefusals,
+  type Guard,
+  type MeasuredServer,
+  measure,
+  ratios,
+  type Side,
+  type Slice,
+  startMeasuredClient,
+  startMeasuredServer,
+} from './measured-side.ts';
+
+const inFlight = 64;
+
+/** What a token on a unary call costs, beside the same call without one and beside jose on every call. */
+export async function callsSuite({ quick, report }: SuiteOptions): Promise<SuiteResult> {
+  await using started = new AsyncDisposableStack();
+  report('starting token-exchange, with 10 000 revocations, servers and clients');
+  const mesh = started.use(await startBenchMesh());
+  const serve = async (guard: Guard) => started.use(await startMeasuredServer(mesh, guard));
+  const side = async (server: MeasuredServer, guard: Guard, workload: Workload = 'gateway'): Promise<Side> => {
+    return { server, client: started.use(await startMeasuredClient(mesh, guard, workload, server)) };
+  };
+  const [guarded, joseServer] = [await serve('mesh'), await serve('jose')];
+  const sides = {
+    bare: await side(await serve('bare'), 'bare'),
+    twin: await side(await serve('bare'), 'bare'),
+    ours: await side(guarded, 'mesh'),
+    bound: await side(guarded, 'mesh', 'bound'),
+    jose: await side(joseServer, 'jose'),
+  };
+  type Name = keyof typeof sides;
+  // the cast holds: they are its names
+  const names = Object.keys(sides) as Name[];
+
+  const rounds = quick ? 10 : 30;
+  const busy: Load = { kind: 'unary', count: quick ? 1_500 : 4_000, inFlight };
+  const alone: Load = { kind: 'unary', count: quick ? 300 : 1_000, inFlight: 1 };
+  // compiled and connected before anything counts
+  for (const name of names) for (const load of [busy, busy, alone]) await measure(sides[name], load);
+  const slices = { busy: byName<Slice>(), alone: byName<Slice>() };
+  let checks: readonly string[] = [];
+  for (let round = 0; round < rounds; round++) {
+    report(`round ${round + 1} of ${rounds}`);
+    if (round === Math.floor(rounds / 2)) checks = await checkRefusals(mesh, guarded, joseServer);
+    // there and back, so that nobody always comes after the same other one
+    for (const name of round % 2 === 0 ? names : names.toReversed()) {
+      slices.busy[name].push(await measure(sides[name], busy));
+      slices.alone[name].push(await measure(sides[name], alone));
+    }
+  }
+  const token = await obtainToken(mesh, 'gateway');
+
+  const of = (name: Name, read: (slice: Slice) => number, load: keyof typeof slices = 'busy') => slices[load][name].map(read);
+  const rate = ({ seconds }: Slice) => busy.count / seconds;
+  const totalCpu = ({ cpuMicros, serverCpuMicros }: Slice) => (cpuMicros + serverCpuMicros) / busy.count;
+  const serverCpu = ({ serverCpuMicros }: Slice) => serverCpuMicros / busy.count;
+  const overBare = (name: Name, read: (slice: Slice) => number) => ratios(of(name, read), of('bare', read));
+  const p50 = ({ p50Micros }: Slice) => p50Micros;
+  const p99 = ({ p99Micros }: Slice) => p99Micros;
+  const bytes = ({ sentBytes }: Slice) => sentBytes / alone.count;
+  const more = (name: Name, read: (slice: Slice) => number) => {
+    const bare = of('bare', read, 'alone');
+    return of(name, read, 'alone').map((value, index) => value - (bare[index] ?? Number.NaN));
+  };
+  const figures: Figure[] = [
+    apart('A/A bare against bare, throughput, apart by', overBare('twin', rate)),
+    summarize('P1 throughput / bare, 64 in flight', '×', overBare('ours', rate), { atLeast: 0.92 }),
+    summarize('   the same with a certificate-bound token', '×', overBare('bound', rate)),
+    summarize('P2 throughput / jose on every call', '×', ratios(of('ours', rate), of('jose', rate)), { atLeast: 2.1 }),
+    summarize('P2 server CPU / jose on every call', '×', ratios(of('ours', serverCpu), of('jose', serverCpu)), { atMost: 0.25 }),
+    summarize('server CPU / bare', '×', overBare('ours', serverCpu)),
+    summarize('   the same with a certificate-bound token', '×', overBare('bound', serverCpu)),
+    summarize('P3 total CPU / bare', '×', overBare('ours', totalCpu), { atMost: 1.08 }),
+    summarize('P3 p50 added, 1 in flight', 'µs', more('ours', p50), { atMost: 20 }),
+    summarize('   the same with a certificate-bound token', 'µs', more('bound', p50)),
+    summarize('P3 p99 / bare, 64 in flight', '×', overBare('ours', p99), { atMost: 1.1 }),
+    summarize(`P4 bytes added per warm call (token: ${token.length})`, 'B', more('ours', bytes), { atMost: token.length + 25 }),
+    ...names.flatMap((name) => [
+      summarize(`throughput: ${labels[name]}`, '/s', of(name, rate)),
+      summarize(`server CPU per call: ${labels[name]}`, 'µs', of(name, serverCpu)),
+      summarize(
+        `client CPU per call: ${labels[name]}`,
+        'µs',
+        of(name, ({ cpuMicros }) => cpuMicros / busy.count),
+      ),
+    ]),
+  ];
+  return { suite: 'calls', figures, checks };
+}
+
+const labels = {
+  bare: 'bare grpc-js',
+  twin: 'bare grpc-js again',
+  ours: 'authenticated',
+  bound: 'authenticated, certificate-bound token',
+  jose: 'jose on every call',
+} as const;
+
+function byName<Value>(): Record<keyof typeof labels, Value[]> {
+  return { bare: [], twin: [], ours: [], bound: [], jose: [] };
+}
