@@ -1,12 +1,12 @@
 import type { Mutation } from './mutation.ts';
 
 const src = 'packages/interceptor/src';
-const redaction = `${src}/redacted-grpc-log.ts`;
-const redactionTest = `${src}/redacted-grpc-log.test.ts`;
-const server = `${src}/server-interceptor.ts`;
+const redaction = `${src}/mesh/redacted-grpc-log.ts`;
+const redactionTest = `${src}/mesh/redacted-grpc-log.test.ts`;
+const server = `${src}/incoming/server-interceptor.ts`;
 const status = `${src}/status.ts`;
-const resetTest = `${src}/reset-streams.test.ts`;
-const awaitedTest = `${src}/awaited-requests.test.ts`;
+const resetTest = `${src}/incoming/reset-streams.test.ts`;
+const awaitedTest = `${src}/incoming/awaited-requests.test.ts`;
 const refusalsTest = 'test/refusals-on-every-kind-of-call.test.ts';
 const exchangeTest = 'test/refusals-of-token-exchange.test.ts';
 const wireTest = 'test/attacks-on-the-wire.test.ts';
@@ -28,14 +28,14 @@ export const attackOnCallMutations: readonly Mutation[] = [
   },
   {
     of: ['T-40'],
-    file: `${src}/bearer.ts`,
+    file: `${src}/incoming/bearer.ts`,
     find: '+/]+=*)$/i;',
     put: '+/]+=*)/i;',
     fails: { file: wireTest, title: 'several in one value are none' },
   },
   {
     of: ['T-45'],
-    file: `${src}/verify-call.ts`,
+    file: `${src}/incoming/verify-call.ts`,
     find: "        if (peer.isGone) throw new Error('the call was given up');\n",
     put: '',
     fails: {
@@ -73,7 +73,7 @@ export const attackOnCallMutations: readonly Mutation[] = [
   },
   {
     of: ['T-48'],
-    file: `${src}/bearer.ts`,
+    file: `${src}/incoming/bearer.ts`,
     find: "const values = metadata.get('authorization');",
     put: "const values = [...metadata.get('authorization'), ...metadata.get('authorization-bin').map(String)].slice(0, 1);",
     fails: { file: refusalsTest, title: nothingGivenAway, case: 'a token where nobody looks for one' },
@@ -189,12 +189,12 @@ export const attackOnCallMutations: readonly Mutation[] = [
   },
   {
     of: ['one retry'],
-    file: `${src}/client-interceptor.ts`,
+    file: `${src}/outgoing/client-interceptor.ts`,
     find: '      if (this.#refused || !this.#used) return false;\n',
     put: '      if (!this.#used) return false;\n',
     also: [
       {
-        file: `${src}/token-source.ts`,
+        file: `${src}/outgoing/token-source.ts`,
         find: 'if (untilMs > entry.droppedAtMs) entry.failure',
         put: 'if (untilMs > Infinity) entry.failure',
       },
@@ -207,7 +207,7 @@ export const attackOnCallMutations: readonly Mutation[] = [
   },
   {
     of: ['T-48'],
-    file: `${src}/client-interceptor.ts`,
+    file: `${src}/outgoing/client-interceptor.ts`,
     find: '    const refusal = result.code === status.OK ? undefined : refusalOf(result);\n',
     put: "    const refusal = result.code === status.UNAUTHENTICATED ? ({ reason: 'TOKEN_REVOKED', info: {}, remedy: 'new_token', retryAfterMs: 0 } as const) : undefined;\n",
     fails: { file: foreignTest, title: 'takes a refusal without details for what it is, and asks nobody again: a %s call', case: 'Unary' },

@@ -280,14 +280,17 @@ export const attackOnDoorMutations: readonly Mutation[] = [
   },
   {
     of: ['T-37'],
-    file: 'packages/interceptor/src/rules.ts',
+    file: 'packages/interceptor/src/incoming/rules.ts',
     find: "return exemptServices.has(method.slice(1, method.lastIndexOf('/')));",
     put: 'return [...exemptServices].some((service) => method.includes(service));',
-    fails: { file: 'packages/interceptor/src/rules.test.ts', title: 'T-37: exempts the health service and nothing that looks like it' },
+    fails: {
+      file: 'packages/interceptor/src/incoming/rules.test.ts',
+      title: 'T-37: exempts the health service and nothing that looks like it',
+    },
   },
   {
     of: ['T-37'],
-    file: 'packages/interceptor/src/rules.ts',
+    file: 'packages/interceptor/src/incoming/rules.ts',
     find: "const exemptServices = new Set(['grpc.health.v1.Health']);",
     put: "const exemptServices = new Set(['grpc.health.v1.Health', 'tokenmesh.v1.Admin']);",
     fails: { file: nobodyTest, title: 'T-37 nothing but health is exempt, whatever it is called like' },

@@ -1,11 +1,16 @@
 import type { Mutation } from './mutation.ts';
 
 const src = 'packages/interceptor/src';
-const [binding, memory, files, tls] = [`${src}/binding.ts`, `${src}/replay-memory.ts`, `${src}/tls-files.ts`, `${src}/mesh-tls.ts`];
-const [bindingTest, memoryTest] = [`${src}/binding.test.ts`, `${src}/replay-memory.test.ts`];
-const [filesTest, tlsTest] = [`${src}/tls-files.test.ts`, `${src}/mesh-tls.test.ts`];
-const [channelTest, sourceTest] = [`${src}/renewed-channel.test.ts`, `${src}/token-source-certificate.test.ts`];
-const [callsTest, exchangeTest] = [`${src}/dpop-calls.test.ts`, `${src}/exchange-client.test.ts`];
+const [binding, memory, files, tls] = [
+  `${src}/incoming/binding.ts`,
+  `${src}/incoming/replay-memory.ts`,
+  `${src}/mesh/tls-files.ts`,
+  `${src}/mesh/mesh-tls.ts`,
+];
+const [bindingTest, memoryTest] = [`${src}/incoming/binding.test.ts`, `${src}/incoming/replay-memory.test.ts`];
+const [filesTest, tlsTest] = [`${src}/mesh/tls-files.test.ts`, `${src}/mesh/mesh-tls.test.ts`];
+const [channelTest, sourceTest] = [`${src}/mesh/renewed-channel.test.ts`, `${src}/outgoing/token-source-certificate.test.ts`];
+const [callsTest, exchangeTest] = [`${src}/outgoing/dpop-calls.test.ts`, `${src}/outgoing/exchange-client.test.ts`];
 const meshesTest = 'services/token-exchange/src/grants/bound-meshes.test.ts';
 
 /** Defences of the binding of tokens at services, and of what keeps it alive: proofs, nonces, renewed certificates. */
@@ -24,7 +29,7 @@ export const bindingMutations: readonly Mutation[] = [
   ]),
   ...of('RFC 9449 9', callsTest, [
     [
-      `${src}/server-interceptor.ts`,
+      `${src}/incoming/server-interceptor.ts`,
       "metadata.set('dpop-nonce', nonce);",
       '',
       'challenges with use_dpop_nonce and says the nonce in the trailer dpop-nonce',
@@ -56,23 +61,23 @@ export const bindingMutations: readonly Mutation[] = [
   ]),
   ...of('binding', callsTest, [
     [
-      `${src}/server-interceptor.ts`,
+      `${src}/incoming/server-interceptor.ts`,
       "if (hasProof) metadata.remove('dpop');",
       '',
       'is answered again and again, each time with another proof, which its handler does not see',
     ],
-    [`${src}/dpop-signer.ts`, 'if (nonceGrammar.test(nonce)) nonces', 'nonces', 'takes %j for no nonce'],
+    [`${src}/outgoing/dpop-signer.ts`, 'if (nonceGrammar.test(nonce)) nonces', 'nonces', 'takes %j for no nonce'],
     [
-      `${src}/dpop-signer.ts`,
+      `${src}/outgoing/dpop-signer.ts`,
       'nonces.get(audience)',
       '[...nonces.values()].at(-1)',
       'holds the nonce that an audience gave last in proofs for it, and in no others',
     ],
   ]),
   ...of('binding', exchangeTest, [
-    [`${src}/exchange-client.ts`, 'askedForNonce ||= wantsNonce;', '', 'asks once more for a nonce, and not again'],
+    [`${src}/outgoing/exchange-client.ts`, 'askedForNonce ||= wantsNonce;', '', 'asks once more for a nonce, and not again'],
     [
-      `${src}/proof-interceptor.ts`,
+      `${src}/outgoing/proof-interceptor.ts`,
       'signer.rememberNonce(audience, nonce);',
       '{}',
       'asks again with the nonce that it is given and a new assertion, and keeps the nonce',
@@ -80,13 +85,13 @@ export const bindingMutations: readonly Mutation[] = [
   ]),
   ...of('binding', meshesTest, [
     [
-      `${src}/caller.ts`,
+      `${src}/incoming/caller.ts`,
       "jkt: cnf.jkt ?? ''",
       "jkt: ''",
       'carries calls, acts on behalf of callers whose tokens are bound, and reads the feed with bound tokens',
     ],
     [
-      `${src}/issuer-channel.ts`,
+      `${src}/mesh/issuer-channel.ts`,
       'signer && { dpop: { signer, authority } }',
       '{}',
       'carries calls, acts on behalf of callers whose tokens are bound, and reads the feed with bound tokens',
@@ -178,12 +183,12 @@ export const bindingMutations: readonly Mutation[] = [
     ],
   ]),
   ...of('certificate renewal', channelTest, [
-    [`${src}/renewed-channel.ts`, '      stop();\n', '', 'closes every channel that it has when it is closed, and is renewed no more'],
+    [`${src}/mesh/renewed-channel.ts`, '      stop();\n', '', 'closes every channel that it has when it is closed, and is renewed no more'],
   ]),
   ...of('certificate renewal', sourceTest, [
-    [`${src}/token-source.ts`, 'held.boundTo !== certificate()', 'false', 'obtains a token again that is bound to the one before'],
+    [`${src}/outgoing/token-source.ts`, 'held.boundTo !== certificate()', 'false', 'obtains a token again that is bound to the one before'],
     [
-      `${src}/token-source.ts`,
+      `${src}/outgoing/token-source.ts`,
       "verified && verified.claims.cnf?.['x5t#S256'] === undefined ? undefined : askedWith",
       'askedWith',
       'keeps a token that is bound to no certificate',

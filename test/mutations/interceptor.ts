@@ -1,19 +1,19 @@
 import type { Mutation } from './mutation.ts';
 
-const binding = 'packages/interceptor/src/binding.ts';
-const bearer = 'packages/interceptor/src/bearer.ts';
-const cache = 'packages/interceptor/src/verified-token-cache.ts';
-const remoteKeySet = 'packages/interceptor/src/remote-key-set.ts';
-const serverInterceptor = 'packages/interceptor/src/server-interceptor.ts';
+const binding = 'packages/interceptor/src/incoming/binding.ts';
+const bearer = 'packages/interceptor/src/incoming/bearer.ts';
+const cache = 'packages/interceptor/src/incoming/verified-token-cache.ts';
+const remoteKeySet = 'packages/interceptor/src/incoming/remote-key-set.ts';
+const serverInterceptor = 'packages/interceptor/src/incoming/server-interceptor.ts';
 const status = 'packages/interceptor/src/status.ts';
-const verifyCall = 'packages/interceptor/src/verify-call.ts';
-const attacksTest = 'packages/interceptor/src/server-interceptor-attacks.test.ts';
-const bindingTest = 'packages/interceptor/src/binding.test.ts';
-const bearerTest = 'packages/interceptor/src/bearer.test.ts';
-const remoteKeySetTest = 'packages/interceptor/src/remote-key-set.test.ts';
-const serverInterceptorTest = 'packages/interceptor/src/server-interceptor.test.ts';
+const verifyCall = 'packages/interceptor/src/incoming/verify-call.ts';
+const attacksTest = 'packages/interceptor/src/incoming/server-interceptor-attacks.test.ts';
+const bindingTest = 'packages/interceptor/src/incoming/binding.test.ts';
+const bearerTest = 'packages/interceptor/src/incoming/bearer.test.ts';
+const remoteKeySetTest = 'packages/interceptor/src/incoming/remote-key-set.test.ts';
+const serverInterceptorTest = 'packages/interceptor/src/incoming/server-interceptor.test.ts';
 const statusTest = 'packages/interceptor/src/status.test.ts';
-const verifyCallTest = 'packages/interceptor/src/verify-call.test.ts';
+const verifyCallTest = 'packages/interceptor/src/incoming/verify-call.test.ts';
 
 /** Defences of packages/interceptor. */
 export const interceptorMutations: readonly Mutation[] = [
@@ -236,7 +236,7 @@ export const interceptorMutations: readonly Mutation[] = [
       { file: cache, find: "entries.set(hash('sha256', compact, 'base64'), entry);", put: 'entries.set(compact.slice(0, 200), entry);' },
     ],
     fails: {
-      file: 'packages/interceptor/src/verified-token-cache.test.ts',
+      file: 'packages/interceptor/src/incoming/verified-token-cache.test.ts',
       title: 'T-11: tells a hundred thousand tokens apart that are equal in their first 200 characters',
     },
   },

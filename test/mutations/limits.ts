@@ -187,41 +187,41 @@ export const limitMutations: readonly Mutation[] = [
     file: `${revocation}/feed.test.ts`,
     title: 'T-44 options out of range are refused when the feed is created, and those at its ends are taken',
   }),
-  limit(`${interceptor}/bearer.ts`, 'maxCredentialBytes = 8192', 'maxCredentialBytes = 8193', {
-    file: `${interceptor}/bearer.test.ts`,
+  limit(`${interceptor}/incoming/bearer.ts`, 'maxCredentialBytes = 8192', 'maxCredentialBytes = 8193', {
+    file: `${interceptor}/incoming/bearer.test.ts`,
     title: 'T-44: takes a value of 8 192 bytes and refuses one of 8 193',
   }),
   limit(
-    `${interceptor}/bearer.ts`,
+    `${interceptor}/incoming/bearer.ts`,
     'value.length + proof.length > maxCredentialBytes',
     'value.length + proof.length > maxCredentialBytes + 1',
     {
-      file: `${interceptor}/bearer.test.ts`,
+      file: `${interceptor}/incoming/bearer.test.ts`,
       title: 'T-44: takes 8 192 bytes of token and proof together, and no more',
     },
   ),
-  limit(`${interceptor}/binding.ts`, 'maxAgeSeconds <= 300', 'maxAgeSeconds <= 301', {
-    file: `${interceptor}/binding.test.ts`,
+  limit(`${interceptor}/incoming/binding.ts`, 'maxAgeSeconds <= 300', 'maxAgeSeconds <= 301', {
+    file: `${interceptor}/incoming/binding.test.ts`,
     title: 'T-44: %s is checked when the verifier is made',
     case: 'maxAgeSeconds',
   }),
-  limit(`${interceptor}/binding.ts`, 'maxRemembered >= 16', 'maxRemembered >= 15', {
-    file: `${interceptor}/binding.test.ts`,
+  limit(`${interceptor}/incoming/binding.ts`, 'maxRemembered >= 16', 'maxRemembered >= 15', {
+    file: `${interceptor}/incoming/binding.test.ts`,
     title: 'T-44: %s is checked when the verifier is made',
     case: 'maxRemembered',
   }),
   limit(`${token}/dpop-nonce.ts`, 'key.length < 32', 'key.length < 31', {
-    file: `${interceptor}/binding.test.ts`,
+    file: `${interceptor}/incoming/binding.test.ts`,
     title: 'T-44: %s is checked when the verifier is made',
     case: 'nonceKey',
   }),
-  limit(`${interceptor}/verify-call.ts`, 'clockToleranceSeconds > 5', 'clockToleranceSeconds > 6', {
-    file: `${interceptor}/verify-call.test.ts`,
+  limit(`${interceptor}/incoming/verify-call.ts`, 'clockToleranceSeconds > 5', 'clockToleranceSeconds > 6', {
+    file: `${interceptor}/incoming/verify-call.test.ts`,
     title: 'T-44: may be made with %s of %d, and not of %d',
     case: 'clockToleranceSeconds of 5',
   }),
-  limit(`${interceptor}/verify-call.ts`, 'maxOpaqueKeepMs = 300_000', 'maxOpaqueKeepMs = 300_001', {
-    file: `${interceptor}/verify-call.test.ts`,
+  limit(`${interceptor}/incoming/verify-call.ts`, 'maxOpaqueKeepMs = 300_000', 'maxOpaqueKeepMs = 300_001', {
+    file: `${interceptor}/incoming/verify-call.test.ts`,
     title: 'T-44: may be made with %s of %d, and not of %d',
     case: 'opaqueKeepMs of 300000',
   }),

@@ -1,6 +1,6 @@
 import { createRevocationSet, type Freshness, type RevocationSet, type Target } from '@tokenmesh/revocation';
 import { createLocalKeySet, exportJwk, generateSigningKey, type KeySet, type ServiceTokenClaims, signServiceToken } from '@tokenmesh/token';
-import type { RevocationView } from './verify-call.ts';
+import type { RevocationView } from './incoming/verify-call.ts';
 
 /** An issuer and a revocation feed in memory, for this room's own tests: real keys and tokens, a clock and a freshness that tests set. */
 export interface TestIssuer {

@@ -12,7 +12,7 @@ import {
 } from '@grpc/grpc-js';
 import { type StreamCredentialClient, tokenmesh } from '@tokenmesh/proto';
 import { type OrdersHandlers, type PaymentsHandlers, shop, shopPackage } from '@tokenmesh/proto/shop';
-import { type ServerInterceptors, type ServerInterceptorsOptions, serverInterceptors } from './server-interceptor.ts';
+import { type ServerInterceptors, type ServerInterceptorsOptions, serverInterceptors } from './incoming/server-interceptor.ts';
 import { orders as ordersId, type TestIssuer } from './test-issuer.ts';
 
 /** The three kinds of stream, by the method of the shop that has it. */

@@ -4,8 +4,8 @@ import { NodeSDK } from '@opentelemetry/sdk-node';
 import { InMemorySpanExporter, type ReadableSpan, SimpleSpanProcessor } from '@opentelemetry/sdk-trace';
 import { type OrdersHandlers, type PaymentsHandlers, shop, shopPackage } from '@tokenmesh/proto/shop';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { bearerInterceptor } from './client-interceptor.ts';
-import { type ServerInterceptors, serverInterceptors } from './server-interceptor.ts';
+import { type ServerInterceptors, serverInterceptors } from './incoming/server-interceptor.ts';
+import { bearerInterceptor } from './outgoing/client-interceptor.ts';
 import { createTestIssuer, type TestIssuer } from './test-issuer.ts';
 import { tracingClientInterceptor } from './tracing.ts';
 

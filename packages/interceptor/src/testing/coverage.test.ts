@@ -9,7 +9,7 @@ import { shop, shopPackage } from '@tokenmesh/proto/shop';
 import { createTestAuthority } from '@tokenmesh/token/test-certificate';
 import { HealthImplementation } from 'grpc-health-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type AccessRuleMembers, accessRules } from '../access-rules.ts';
+import { type AccessRuleMembers, accessRules } from '../incoming/access-rules.ts';
 import { type CoverageReport, coverage, type TestMesh, type TestMeshForOptions, testMesh } from './index.ts';
 
 const orders = 'spiffe://mesh.test/orders';

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { type ChannelCredentials, Client, credentials, Metadata, type Server, status } from '@grpc/grpc-js';
 import { exportJwk, generateSigningKey, type Reason, type SigningKey, signDpopProof } from '@tokenmesh/token';
 import { authorityOf } from '../authority.ts';
-import { isExempt, type Rule } from '../rules.ts';
+import { isExempt, type Rule } from '../incoming/rules.ts';
 import { authorizationOf } from './bad-tokens.ts';
 import type { TestMesh } from './mesh.ts';
 import { type CallOutcome, outcomeOf } from './refusal.ts';

@@ -2,11 +2,11 @@ import { Metadata, status } from '@grpc/grpc-js';
 import { tokenmesh } from '@tokenmesh/proto';
 import type { FeedTransport } from '@tokenmesh/revocation';
 import { type Confirmation, type Reason, TokenError, verifyDpopProof } from '@tokenmesh/token';
-import { subjectTokenOf } from '../caller.ts';
-import type { DpopSigner } from '../dpop-signer.ts';
-import type { IssuerChannel, IssuerNames, OpenIssuerChannel } from '../issuer-channel.ts';
+import { subjectTokenOf } from '../incoming/caller.ts';
+import type { IssuerChannel, IssuerNames, OpenIssuerChannel } from '../mesh/issuer-channel.ts';
+import type { DpopSigner } from '../outgoing/dpop-signer.ts';
+import type { TokenRequest } from '../outgoing/token-source.ts';
 import { refusalStatus } from '../status.ts';
-import type { TokenRequest } from '../token-source.ts';
 import type { MemoryIssuer } from './memory-issuer.ts';
 import type { MemoryLink } from './memory-link.ts';
 

@@ -1,6 +1,6 @@
 import { TokenError } from '@tokenmesh/token';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { createCaller } from '../caller.ts';
+import { createCaller } from '../incoming/caller.ts';
 import { createMemoryIssuer, type MemoryIssuer, type TestToken } from './memory-issuer.ts';
 
 const [gateway, orders, payments] = ['spiffe://mesh.test/gateway', 'spiffe://mesh.test/orders', 'spiffe://mesh.test/payments'];

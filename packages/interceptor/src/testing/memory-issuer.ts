@@ -21,9 +21,9 @@ import {
   type VerifiedToken,
   verifyForAnyAudience,
 } from '@tokenmesh/token';
-import { subjectTokenOf } from '../caller.ts';
-import type { Introspection } from '../introspector.ts';
-import type { TokenRequest } from '../token-source.ts';
+import { subjectTokenOf } from '../incoming/caller.ts';
+import type { Introspection } from '../incoming/introspector.ts';
+import type { TokenRequest } from '../outgoing/token-source.ts';
 
 /** A permission of one workload to obtain tokens for one audience, in its own name and on behalf of others. */
 export interface TestGrant {

@@ -1,11 +1,11 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { Channel, credentials, ServerCredentials } from '@grpc/grpc-js';
 import { parseJws, parseSpiffeId, tokenTypes, trustDomainOf } from '@tokenmesh/token';
-import { type ComposedOptions, composeMesh } from '../compose-mesh.ts';
-import type { IssuerConnection } from '../issuer-connection.ts';
-import type { Mesh } from '../mesh.ts';
-import { type MeshTls, openMeshTls } from '../mesh-tls.ts';
-import type { Rule } from '../rules.ts';
+import type { Rule } from '../incoming/rules.ts';
+import { type ComposedOptions, composeMesh } from '../mesh/compose-mesh.ts';
+import type { IssuerConnection } from '../mesh/issuer-connection.ts';
+import type { Mesh } from '../mesh/mesh.ts';
+import { type MeshTls, openMeshTls } from '../mesh/mesh-tls.ts';
 import { type BadToken, makeBadTokens } from './bad-tokens.ts';
 import { memoryIssuerChannel, type TestExchange } from './memory-channel.ts';
 import { createMemoryIssuer, type TestGrant, type TestRevocation, type TestToken } from './memory-issuer.ts';

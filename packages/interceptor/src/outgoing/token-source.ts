@@ -1,0 +1,273 @@
+import type { RevocationSet } from '@tokenmesh/revocation';
+import { parseJws, parseScope, parseServiceTokenClaims, TokenError, tokenTypes, type VerifiedToken } from '@tokenmesh/token';
+import { type Caller, subjectTokenOf } from '../incoming/caller.ts';
+import { refusalOf } from '../status.ts';
+
+/** What token is wanted. */
+export interface TokenRequest {
+  /** Identity of the service that is going to be called. */
+  readonly audience: string;
+  /** Space-separated; absent: everything that the grant allows. */
+  readonly scope?: string | undefined;
+  /** Absent: the workload's own token. */
+  readonly onBehalfOf?: Caller | undefined;
+}
+
+/** What token-exchange answered (RFC 8693 section 2.2.1). */
+export interface IssuedToken {
+  readonly accessToken: string;
+  readonly tokenType: string;
+  readonly expiresInSeconds: number;
+}
+
+/** A token that can be presented now. */
+export interface HeldToken {
+  readonly compact: string;
+  readonly tokenType: string;
+  readonly expMs: number;
+}
+
+/** Tokens for outgoing calls, obtained once and reused. */
+export interface TokenSource {
+  /**
+   * A token for one call: at once when one is held, else after one exchange that all who wait share.
+   *
+   * A held token is replaced in the background once half of its life (±10 %) is over, is still used while that fails, and is dropped when a
+   * revocation covers it. A failure is remembered for a second, so that a refusal or an outage costs one exchange, not one per call.
+   *
+   * @throws What the exchange rejected with.
+   */
+  get(request: TokenRequest): HeldToken | Promise<HeldToken>;
+  /**
+   * Forgets a token that was refused, so that the next call obtains another. When that one is refused as well within a second, another exchange
+   * would not help: calls fail with the refusal until a second has passed.
+   *
+   * @param refusal What `get` throws then: the status that the call ended with.
+   */
+  drop(token: HeldToken, refusal: unknown): void;
+}
+
+/** What became of a token of the workload's own; those on behalf of callers are too many to tell. */
+export interface TokenChange {
+  readonly type: 'token';
+  readonly audience: string;
+  /** Absent: everything that the grant allows. */
+  readonly scope?: string;
+  /** `obtained` anew; `refreshed` while the one before still served; `evicted` by a revocation or for another certificate; `failed`: neither, and it is tried again. */
+  readonly change: 'obtained' | 'refreshed' | 'evicted' | 'failed';
+  /** When it was `failed`: what the exchange ended with. */
+  readonly error?: unknown;
+}
+
+export interface TokenSourceOptions {
+  readonly exchange: (request: TokenRequest) => Promise<IssuedToken>;
+  /** Evicts held tokens; absent: only `drop` does. */
+  readonly revoked?: Pick<RevocationSet, 'version' | 'find'>;
+  /**
+   * Thumbprint of the certificate that calls are made with now. When it is another one, tokens that are bound to the one before, or may be, are obtained again.
+   * Absent: there is none.
+   */
+  readonly certificate?: () => string | undefined;
+  /** Calls its listener after revocations were applied to `revoked`. Absent: held tokens are looked up when they are asked for. */
+  readonly onRevocation?: (listener: () => void) => unknown;
+  /** Told what becomes of the workload's own tokens; must not throw. Default: nobody. */
+  readonly onChange?: (change: TokenChange) => void;
+  /** Entries kept; default 10 000. Tokens on behalf of callers are many and short. */
+  readonly maxEntries?: number;
+  readonly now?: () => number;
+  readonly random?: () => number;
+}
+
+/** What the source itself has to know of a held token. */
+interface HeldDetails {
+  readonly refreshAtMs: number;
+  readonly guardMs: number;
+  readonly verified: VerifiedToken | undefined;
+  /** Thumbprint of the certificate that it is bound to, or may be. */
+  readonly boundTo: string | undefined;
+}
+
+/** Everything known under one key: a held token or none, an exchange in flight or none, a remembered failure or none. */
+interface Entry {
+  readonly request: TokenRequest;
+  /** -1…1, drawn once: whatever this entry obtains is replaced at the same part of its life, and at another one in every other process. */
+  readonly spread: number;
+  held: (HeldToken & HeldDetails) | undefined;
+  clearedAt: number;
+  inFlight: Promise<HeldToken> | undefined;
+  /** When a token of this entry was refused last. */
+  droppedAtMs: number;
+  failure: { readonly error: unknown; readonly untilMs: number; readonly count: number } | undefined;
+}
+
+/** A token this close to its end may die on the way; 30 s, or a tenth of a shorter life. */
+const guardMs = 30_000;
+const rememberFailureMs = 1_000;
+const maxBackoffMs = 30_000;
+
+export function createTokenSource(options: TokenSourceOptions): TokenSource {
+  const { exchange, revoked, onRevocation, onChange = () => {}, certificate = () => undefined, maxEntries = 10_000 } = options;
+  const { now = Date.now, random = Math.random } = options;
+  const entries = new Map<string, Entry>();
+  const owners = new WeakMap<HeldToken, Entry>();
+
+  function entryFor(request: TokenRequest): Entry {
+    const key = JSON.stringify([request.audience, request.scope ?? '', request.onBehalfOf?.jti ?? '']);
+    const known = entries.get(key);
+    const entry = known ?? {
+      ...{ request, spread: 2 * random() - 1, held: undefined, clearedAt: -1, inFlight: undefined, failure: undefined },
+      droppedAtMs: Number.NEGATIVE_INFINITY,
+    };
+    entries.delete(key);
+    entries.set(key, entry);
+    if (entries.size > maxEntries) {
+      const [oldest] = entries.keys();
+      if (oldest !== undefined) entries.delete(oldest);
+    }
+    return entry;
+  }
+
+  function isRevoked(entry: Entry): boolean {
+    const verified = entry.held?.verified;
+    if (!revoked || !verified || entry.clearedAt === revoked.version) return false;
+    if (revoked.find(verified)) return true;
+    entry.clearedAt = revoked.version;
+    return false;
+  }
+
+  function tell({ request: { audience, scope, onBehalfOf } }: Entry, change: TokenChange['change'], error?: unknown): void {
+    if (!onBehalfOf)
+      onChange({ type: 'token', audience, ...(scope !== undefined && { scope }), change, ...(error !== undefined && { error }) });
+  }
+
+  function evictRevoked(): void {
+    evictionPending = false;
+    for (const entry of entries.values()) if (isRevoked(entry)) evict(entry);
+  }
+
+  function evict(entry: Entry): void {
+    entry.held = undefined;
+    entry.failure = undefined;
+    tell(entry, 'evicted');
+  }
+
+  // a burst of events is one pass over the tokens, not one each
+  let evictionPending = false;
+  onRevocation?.(() => {
+    if (evictionPending) return;
+    evictionPending = true;
+    setImmediate(evictRevoked);
+  });
+
+  function isBoundToFormer({ held }: Entry): boolean {
+    return held?.boundTo !== undefined && held.boundTo !== certificate();
+  }
+
+  function obtain(entry: Entry, request: TokenRequest): Promise<HeldToken> {
+    entry.inFlight ??= run(entry, request).finally(() => {
+      entry.inFlight = undefined;
+    });
+    return entry.inFlight;
+  }
+
+  async function run(entry: Entry, request: TokenRequest): Promise<HeldToken> {
+    const before = entry.held;
+    try {
+      // a revocation, or another certificate, may overtake the answer: what it covers is asked for once more
+      for (let attempt = 0; attempt < 2; attempt++) {
+        const askedAtMs = now();
+        const askedWith = certificate();
+        const issued = await exchange(request);
+        checkIssued(issued);
+        const verified = readIssued(issued.accessToken);
+        const lifeMs = issued.expiresInSeconds * 1000;
+        entry.held = {
+          compact: issued.accessToken,
+          tokenType: issued.tokenType,
+          expMs: askedAtMs + lifeMs,
+          refreshAtMs: askedAtMs + lifeMs * (0.5 + 0.05 * entry.spread),
+          guardMs: Math.min(guardMs, lifeMs / 10),
+          verified,
+          // whether a token that cannot be read is bound is known to its audience only
+          boundTo: verified && verified.claims.cnf?.['x5t#S256'] === undefined ? undefined : askedWith,
+        };
+        owners.set(entry.held, entry);
+        entry.clearedAt = -1;
+        if (isRevoked(entry) || isBoundToFormer(entry) || entry.held.expMs <= now()) continue;
+        entry.failure = undefined;
+        tell(entry, before && before.expMs > now() ? 'refreshed' : 'obtained');
+        return entry.held;
+      }
+      entry.held = undefined;
+      throw new TokenError('TOKEN_REVOKED', 'token-exchange issued a token that is over already');
+    } catch (error) {
+      tell(entry, 'failed', error);
+      const count = (entry.failure?.count ?? 0) + 1;
+      const backoffMs = Math.min(maxBackoffMs, rememberFailureMs * 2 ** (count - 1)) * (0.5 + 0.5 * random());
+      const asked = Math.min(maxBackoffMs, refusalOf(error as { metadata?: never })?.retryAfterMs ?? 0);
+      const wait = Math.max(rememberFailureMs, asked, entry.held ? backoffMs : 0);
+      entry.failure = { error, count, untilMs: now() + wait };
+      throw error;
+    }
+  }
+
+  function get(request: TokenRequest): HeldToken | Promise<HeldToken> {
+    if (request.onBehalfOf && subjectTokenOf(request.onBehalfOf).expMs <= now()) {
+      throw new TokenError('SUBJECT_TOKEN_INVALID', "the caller's token has expired");
+    }
+    const entry = entryFor(request);
+    if (isRevoked(entry) || isBoundToFormer(entry)) evict(entry);
+    const { held, failure } = entry;
+    const nowMs = now();
+    const mayAsk = !failure || failure.untilMs <= nowMs;
+    if (held && nowMs < held.expMs - held.guardMs) {
+      if (nowMs >= held.refreshAtMs && mayAsk) obtain(entry, request).catch(() => undefined); // remembered in entry.failure
+      return held;
+    }
+    if (held && nowMs < held.expMs) {
+      // nearly over: wait for a new one, but a call that can still be made is not failed
+      if (!mayAsk) return held;
+      return obtain(entry, request).catch((error: unknown) => {
+        // not when it was revoked or refused meanwhile
+        if (entry.held === held && now() < held.expMs && !isRevoked(entry)) return held;
+        throw error;
+      });
+    }
+    if (entry.inFlight) return entry.inFlight;
+    if (!mayAsk) throw failure?.error;
+    return obtain(entry, request);
+  }
+
+  return {
+    get,
+    drop(token, refusal) {
+      const entry = owners.get(token);
+      if (entry?.held !== token) return;
+      entry.held = undefined;
+      const untilMs = entry.droppedAtMs + rememberFailureMs;
+      entry.droppedAtMs = now();
+      if (untilMs > entry.droppedAtMs) entry.failure = { error: refusal, untilMs: entry.droppedAtMs + rememberFailureMs, count: 1 };
+    },
+  };
+}
+
+// RFC 6750 section 2.1; a header near 70 KiB would end the connection for everybody on it
+const presentable = /^[A-Za-z0-9\-._~+/]+=*$/;
+const maxTokenLength = 8_000;
+
+/** @throws {Error} The answer holds no token that could be presented. Its text holds nothing of it. */
+function checkIssued({ accessToken, expiresInSeconds }: IssuedToken): void {
+  if (accessToken.length <= maxTokenLength && presentable.test(accessToken) && expiresInSeconds > 0) return;
+  throw new Error('token-exchange answered with something that is no token');
+}
+
+/** The handles by which a revocation names the token. A token that cannot be read (an opaque one) is known to its audience only. */
+function readIssued(compact: string): VerifiedToken | undefined {
+  try {
+    const jws = parseJws(compact, { typ: tokenTypes.serviceToken });
+    const claims = parseServiceTokenClaims(jws.payload);
+    return { claims, kid: jws.kid, scope: parseScope(claims.scope) };
+  } catch {
+    return undefined;
+  }
+}
