@@ -201,12 +201,14 @@ describe('a JWK', () => {
   });
 
   test.each([
-    [{ alg: 'HS256' }, 'alg must be'],
-    [{ alg: 'constructor' }, 'alg must be'],
-    [{ x: `${jwk.x}=` }, 'x must be canonical base64url'],
-    [{ x: jwk.x?.slice(4) }, 'x must have 32 bytes'],
-    [{ y: jwk.x }, 'it is not a valid public key'],
-  ])('with %j is refused for what is wrong with it', (changes, what) => {
+    ['a symmetric algorithm', { alg: 'HS256' }, 'alg must be'],
+    ['the name of a function for alg', { alg: 'constructor' }, 'alg must be'],
+    ['a number for x', { x: 7 }, 'x must be canonical base64url'],
+    ['padding after x', { x: `${jwk.x}=` }, 'x must be canonical base64url'],
+    ['29 bytes of x', { x: jwk.x?.slice(4) }, 'x must have 32 bytes'],
+    ['29 bytes of y', { y: jwk.y?.slice(4) }, 'y must have 32 bytes'],
+    ['a point off the curve', { y: jwk.x }, 'it is not a valid public key'],
+  ])('with %s is refused for that', (_, changes, what) => {
     expect(importing(changes)).toThrow(`key 0 is refused: ${what}`);
   });
 
@@ -220,6 +222,12 @@ describe('a JWK', () => {
     { n: base64urlOf(Buffer.alloc(2048, 0xff)) },
   ])('of RSA is refused with %j', (changes) => {
     expect(importing(changes, exportJwk(rsa))).toThrow(TypeError);
+  });
+
+  test('may have a coordinate that begins with a zero byte', () => {
+    const [x, y] = ['AHtL68RY-w3HH4DWk250LJIX_NSw0rM7xymQ_vXpXb8', 'mUHa-8v2i7Vy86a5xNK748XdY481bWpk3jqxId9QSwQ'];
+    expect(Buffer.from(x, 'base64url')[0]).toBe(0);
+    expect(importing({ x, y })().size).toBe(1);
   });
 
   test('T-44 of RSA may have 8192 bits, and not 8193', () => {

@@ -196,6 +196,7 @@ describe('an opaque token', () => {
     const { keys, revocation, now } = issuer;
     const token = issue();
     expect(await reasonOf(() => verify(`${token}A`))).toBe('TOKEN_MALFORMED');
+    expect(await reasonOf(() => verify(`A${token}`))).toBe('TOKEN_MALFORMED');
     expect(await reasonOf(() => verify(token.slice(0, -1)))).toBe('TOKEN_MALFORMED');
     verifier = createCallVerifier({ audience: orders, issuer: issuer.issuer, keys, revocation, now });
     expect(await reasonOf(() => verify(token))).toBe('TOKEN_MALFORMED');

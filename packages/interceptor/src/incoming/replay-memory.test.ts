@@ -75,6 +75,23 @@ describe('createReplayMemory', () => {
     expect(use('p0')).toBe(false);
   });
 
+  it('forgets the oldest second first, in whatever order the proofs came', () => {
+    useMany(125, { exp: start + 70 });
+    useMany(125, { exp: start + 66 }, 'earlier ');
+    expect(use('new', { exp: start + 70 })).toBe(true);
+    expect(use('p0', { exp: start + 70 })).toBe(false);
+  });
+
+  it('counts what it forgot once', () => {
+    use('a');
+    use('b', { exp: start + 140 });
+    nowSeconds = start + 70;
+    use('c', { exp: start + 140 });
+    nowSeconds = start + 75;
+    use('d', { exp: start + 140 });
+    expect(memory.size).toBe(3);
+  });
+
   it('does not let one key take the room of another', () => {
     useMany(3, { jkt: 'quiet' });
     for (let second = 1; second <= 10; second++) useMany(200, { jkt: 'busy', exp: start + 70 + second }, `s${second} `);

@@ -45,6 +45,27 @@ describe('readRules', () => {
     });
   });
 
+  it.each([
+    [
+      { any_scope: ['a', 'b'], require_binding: true },
+      { scopes: [], anyScope: ['a', 'b'], requireBinding: true },
+    ],
+    [
+      { callers: ['spiffe://x/y'], class: 'METHOD_CLASS_STANDARD' },
+      { callers: ['spiffe://x/y'], class: 'standard' },
+    ],
+    [
+      { any_caller: true, class: 'METHOD_CLASS_CRITICAL' },
+      { public: false, class: 'critical' },
+    ],
+  ])('takes %j, which opens something', (access, expected) => {
+    expect(
+      readRules([packageWith(access)])
+        .values()
+        .next().value,
+    ).toMatchObject(expected);
+  });
+
   it('refuses to start when a method has no rule, and names the method and the mend', () => {
     expect(() => readRules([packageWith(undefined)])).toThrow(/\/shop\.v1\.Gateway\/PlaceOrder has no access rule; write `option/);
   });
@@ -88,6 +109,8 @@ describe('readRules', () => {
     ['a number as scope', { scopes: 3 }, /non-empty text/],
     ['an unknown class', { scopes: 'a', class: 'CRITICAL' }, /METHOD_CLASS_STANDARD or METHOD_CLASS_CRITICAL/],
     ['a negative age', { scopes: 'a', max_stale_ms: -1 }, /whole number/],
+    ['a broken number as age', { scopes: 'a', max_stale_ms: 1.5 }, /whole number/],
+    ['a list as age', { scopes: 'a', max_stale_ms: [1] }, /whole number/],
     ['text as a flag', { public: 'yes' }, /true or false/],
   ])('refuses to start on %s', (_, access, message) => {
     expect(() => readRules([packageWith(access)])).toThrow(message);

@@ -248,7 +248,7 @@ describe('createCallVerifier', () => {
       issuer.freshness = stale(6_000);
       const outcome = Promise.resolve(verifier.verify(bearer(issuer.token({ jti: 'j1' })), critical, peer));
       const reason = await outcome.then(
-        () => 'ADMITTED',
+        ({ caller }) => (caller.sub === gateway ? 'ADMITTED' : 'ADMITTED AS SOMEBODY ELSE'),
         (error: TokenError) => error.reason,
       );
       expect(reason).toBe(expected);
@@ -272,6 +272,24 @@ describe('createCallVerifier', () => {
     const options = { audience: orders, issuer: issuer.issuer, keys: issuer.keys, revocation: issuer.revocation };
     expect(() => createCallVerifier({ ...options, [name]: right })).not.toThrow();
     expect(() => createCallVerifier({ ...options, [name]: wrong })).toThrow(TypeError);
+  });
+
+  it('waits for a key that has to be fetched, and decides at once from then on', async () => {
+    const keys = { find: async (kid: string) => issuer.keys.find(kid) };
+    verifier = createCallVerifier({ audience: orders, issuer: issuer.issuer, keys, revocation: issuer.revocation, now: issuer.now });
+    const token = issuer.token();
+    const first = verifier.verify(bearer(token), rule, peer);
+    expect(first).toBeInstanceOf(Promise);
+    expect(await first).toEqual(admitted(token));
+  });
+
+  it('tells of revocations until it is asked to stop', () => {
+    let told = 0;
+    const stop = verifier.onRevocation(() => told++);
+    issuer.revoke({ kind: 'client', value: gateway });
+    stop();
+    issuer.revoke({ kind: 'client', value: gateway });
+    expect(told).toBe(1);
   });
 
   it('T-45: verifies nothing for a call that is given up by the next turn', async () => {

@@ -100,9 +100,12 @@ describe('a verifier that trusts two issuers', () => {
     expect(await reason(yes(mesh.issuer), no)).toBe(mesh.issuer);
     expect(await reason(no, yes(successor.issuer))).toBe(successor.issuer);
     expect(await reason(down, yes(successor.issuer))).toBe(successor.issuer);
+    expect(await reason(new TokenError('KEYS_UNAVAILABLE', 'too many questions'), yes(successor.issuer))).toBe(successor.issuer);
     expect(await reason(no, yes(mesh.issuer))).toBe('ISSUER_UNTRUSTED');
     expect(await reason(down, no)).toBe('KEYS_UNAVAILABLE');
     expect(await reason(no, no)).toBe('TOKEN_REVOKED');
+    verifier = createCallVerifier({ audience: orders, ...trusted(mesh), alsoTrust, now: mesh.now });
+    expect(await reason(down, yes(successor.issuer))).toBe(successor.issuer); // the first cannot be asked at all
   });
 
   it('cannot be made with one issuer twice, or without an audience', () => {
