@@ -17,8 +17,7 @@ import { authenticate, issuerUrl, keyOf, mesh, operator, own, temporaryDirectory
 
 const main = fileURLToPath(new URL('./main.ts', import.meta.url));
 const { cert, key } = createTestCertificate();
-/** `pnpm faults kill` has 200. */
-const rounds = 10;
+const rounds = 25;
 /** Of the moments at which the process is killed; another one finds other moments. */
 const seed = Number(process.env.TOKENMESH_TEST_SEED ?? 20261123);
 

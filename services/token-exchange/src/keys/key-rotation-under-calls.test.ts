@@ -157,14 +157,14 @@ async function until(condition: () => boolean | Promise<boolean>): Promise<void>
 }
 
 describe('keys that rotate under calls', () => {
-  it('F11 lets no call fail in 20 rotations, each of which waits for the verifier', { timeout: 90_000 }, async () => {
+  it('F11 lets no call fail in 40 rotations, each of which waits for the verifier', { timeout: 90_000 }, async () => {
     await start({ rotateEveryMs: 200 });
     const old = await tokenOf(orders, payments);
     const calls = callWithFreshTokens();
-    await until(() => activations() >= 20);
+    await until(() => activations() >= 40);
     await calls.stop();
     expect([...calls.outcomes.keys()]).toEqual(['OK']);
-    expect(calls.kids.size).toBeGreaterThanOrEqual(17);
+    expect(calls.kids.size).toBeGreaterThanOrEqual(35);
     expect(await charge(old)).toBe('OK');
     expect(log.entries.filter(({ event }) => event === 'key.activation_forced')).toEqual([]);
     // the feed's keys rotated as well, and the verifier still follows
