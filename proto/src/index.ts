@@ -53,7 +53,6 @@ export type { RevokeTokenRequest__Output as RevokeTokenRequest } from './gen/tok
 export type { ServedMethods__Output as ServedMethods } from './gen/tokenmesh/v1/ServedMethods.ts';
 export type { SimulateRequest__Output as SimulateRequest } from './gen/tokenmesh/v1/SimulateRequest.ts';
 export type { SimulateResponse } from './gen/tokenmesh/v1/SimulateResponse.ts';
-export type { SnapshotEntry } from './gen/tokenmesh/v1/SnapshotEntry.ts';
 export type { StreamCredentialClient, StreamCredentialHandlers } from './gen/tokenmesh/v1/StreamCredential.ts';
 export type { SyncRequest__Output as SyncRequest } from './gen/tokenmesh/v1/SyncRequest.ts';
 export type { SyncResponse } from './gen/tokenmesh/v1/SyncResponse.ts';

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { type JsonObject, type SigningKey, signJws, TokenError, tokenTypes, type VerificationKey } from '@tokenmesh/token';
+import { type JsonObject, parseJws, type SigningKey, signJws, TokenError, tokenTypes, type VerificationKey } from '@tokenmesh/token';
+import type { LogPosition } from './feed-ports.ts';
 import { type ExpectedOrigin, epochMember, hashMember, integerMember, openStatement, textMember } from './signed-statement.ts';
 import { isTargetKind, isTargetValue, type Target, type TargetKind } from './target.ts';
 
@@ -98,6 +99,21 @@ export function openEvent(compact: string, keys: ReadonlyMap<string, Verificatio
   };
   const hash = createHash('sha256').update(Buffer.from(prev, 'base64url')).update(payloadBytes).digest('base64url');
   return { event, compact, hash };
+}
+
+/**
+ * The place in a log that a published text claims to have, for whoever looks it up there; `undefined` when it is no event.
+ *
+ * Does NOT verify anything: whoever can publish can write it.
+ */
+export function claimedPosition(compact: string): LogPosition | undefined {
+  try {
+    const body = onlyEvent(parseJws(compact, { typ: tokenTypes.event, maxBytes }).payload);
+    return { epoch: epochMember(body), n: integerMember(body, 'n') };
+  } catch (error) {
+    if (error instanceof TokenError) return undefined;
+    throw error;
+  }
 }
 
 function isObject(value: unknown): value is JsonObject {

@@ -54,8 +54,8 @@ async function startMesh() {
   return { record, mesh, servers, nats, grpc, publisher, feed, statuses, until, paths, isFresh };
 }
 
-function holds(feed: RevocationFeed): string[] {
-  return [...feed.set.entries()].map(({ value }) => value);
+function holds(feed: RevocationFeed, jti: string): boolean {
+  return feed.set.find({ kid: 'k', claims: { sub: 's', aud: 'a', iat: 0, jti } }) !== undefined;
 }
 
 describe.skipIf(!hasNatsServer())('a feed over a real NATS server and a real gRPC server', () => {
@@ -99,7 +99,7 @@ describe.skipIf(!hasNatsServer())('a feed over a real NATS server and a real gRP
     const { state } = await (await connection.jetstreamManager()).streams.info(revocationStreamName(mesh));
     await connection.close();
     expect(state.last_seq).toBeLessThan(10);
-    expect(holds(feed)).toContain('lost to the courier');
+    expect(holds(feed, 'lost to the courier')).toBe(true);
     await isFresh().toMatchObject({ state: 'fresh', n: 16 });
   });
 
@@ -115,7 +115,7 @@ describe.skipIf(!hasNatsServer())('a feed over a real NATS server and a real gRP
     });
     onTestFinished(() => late.close());
     await late.ready();
-    expect(holds(late)).toEqual(holds(feed));
+    for (let index = 0; index < 3; index++) expect(holds(late, `early ${index}`)).toBe(true);
   });
 
   test('with token-exchange away, NATS alone keeps it fresh; with both away it is stale within S', async () => {

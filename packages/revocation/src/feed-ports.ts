@@ -13,8 +13,11 @@ export interface LogPosition {
 export interface FeedRecord {
   /** The keys that verify events, checkpoints and snapshots, with their successors. */
   keys(signal?: AbortSignal): Promise<readonly Jwk[]>;
-  /** Every target in force at one position, as `openSnapshot` takes it. */
-  snapshot(signal?: AbortSignal): Promise<{ head: string; chunks: Uint8Array[] }>;
+  /**
+   * Every target in force at one position, as `openSnapshot` takes it. Chunks may still be on their way, and can be read once; abort `signal` when
+   * they are not read to the end.
+   */
+  snapshot(signal?: AbortSignal): Promise<{ head: string; chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array> }>;
   /**
    * Contiguous events, `from.n` being the first position wanted; `head` is the position of the newest event. It may answer fewer than there
    * are.
@@ -69,5 +72,44 @@ export interface FeedPublisher {
   publishEvent(event: { readonly epoch: string; readonly n: number; readonly compact: string }): Promise<void>;
   /** Sends and forgets: the next checkpoint replaces one that is lost. */
   publishCheckpoint(compact: string): void;
+  /** What the courier keeps of what it was given, to be compared with the record; absent: it keeps nothing, or is not open yet. */
+  readonly stream?: CourierStream | undefined;
   close(): Promise<void>;
+}
+
+/** Where a courier's stream stands. */
+export interface StreamState {
+  /** When it was made, as the courier writes it: a stream that was made anew under the same name has another. */
+  readonly created: string;
+  /** Sequence number of the oldest message that is kept; of an empty stream one above `lastSeq`. */
+  readonly firstSeq: number;
+  /** The highest sequence number that was given; 0 before the first. */
+  readonly lastSeq: number;
+  /** Numbers between the two whose messages are gone. */
+  readonly deleted: ReadonlySet<number>;
+  /** How long a message is kept, in milliseconds; `Infinity`: for ever. */
+  readonly maxAgeMs: number;
+}
+
+/** One message of a courier's stream. */
+export interface StreamMessage {
+  readonly seq: number;
+  /** When it came, as the courier writes it: no two messages under one `seq` have the same. */
+  readonly storedAt: string;
+  /** What was published. Nobody has checked it. */
+  readonly compact: string;
+}
+
+/** The events that a courier keeps for those who come late. Every method rejects while the courier, or the stream in it, is not there. */
+export interface CourierStream {
+  state(): Promise<StreamState>;
+  /** The message under `seq`; `undefined` when there is none, or none that can be read. */
+  read(seq: number): Promise<StreamMessage | undefined>;
+  /**
+   * Publishes an event that the stream has lost, so that it is kept again: also when the courier remembers its id and would take it for a
+   * repetition. Several replicas that do so at once store it once.
+   *
+   * @returns The `seq` under which the stream has it.
+   */
+  refill(event: { readonly epoch: string; readonly n: number; readonly compact: string }): Promise<number>;
 }

@@ -19,10 +19,10 @@ import {
   positionOf,
   step,
 } from './freshness.ts';
-import { createRevocationSet, type Entry, type RevocationSet } from './revocation-set.ts';
+import type { PackedEntries } from './packed-entries.ts';
+import { createRevocationSet, type RevocationSet } from './revocation-set.ts';
 import type { ExpectedOrigin } from './signed-statement.ts';
 import { openSnapshot } from './snapshot.ts';
-import type { Target } from './target.ts';
 
 /** What happened to a feed, for operators. Holds no token. */
 export type FeedStatus =
@@ -43,8 +43,8 @@ export interface RevocationFeed {
   readonly set: RevocationSet;
   /** How much the set is worth now. Cheap enough for every call. */
   freshness(): Freshness;
-  /** Calls `listener` with the targets that came into force, after they are in the set. Returns what ends it. */
-  onApplied(listener: (targets: readonly Target[]) => void): () => void;
+  /** Calls `listener` when targets came into force, after they are in the set: which token is covered, the set tells. Returns what ends it. */
+  onApplied(listener: () => void): () => void;
   /** Resolves when the feed is fresh for the first time; rejects when it is closed before. */
   ready(): Promise<void>;
   /** What happens from now on, until the feed is closed. Of a slow reader's backlog the newest 256 are kept. */
@@ -94,7 +94,7 @@ const reorderGraceMs = 25;
 const maxPauseMs = 2_000;
 const minPauseMs = 50;
 const statusBacklog = 256;
-/** Forgetting looks at every target; late forgetting costs memory only. */
+/** Forgetting looks at every target, a part at each tick; late forgetting costs memory only. */
 const expireEveryMs = 5_000;
 /** After this many events others get their turn: a check takes about 0.1 ms. */
 const eventsPerTurn = 32;
@@ -124,7 +124,7 @@ class Feed implements RevocationFeed {
   readonly #monotonicNow: () => number;
   readonly #newId: () => string;
   readonly #random: () => number;
-  readonly #listeners = new Set<(targets: readonly Target[]) => void>();
+  readonly #listeners = new Set<() => void>();
   readonly #reporters = new Set<(status: FeedStatus) => void>();
   readonly #closing = new AbortController();
   readonly #ready = Promise.withResolvers<void>();
@@ -137,6 +137,7 @@ class Feed implements RevocationFeed {
   #snapshotAtMs = Number.NEGATIVE_INFINITY;
   #silenceAtMs = Number.NEGATIVE_INFINITY;
   #expiredAtMs = Number.NEGATIVE_INFINITY;
+  #isExpiring = false;
   #reported: Freshness['state'] = 'empty';
   #working: Promise<void> | undefined;
 
@@ -171,7 +172,7 @@ class Feed implements RevocationFeed {
     return freshnessAt(this.#state, this.#instant(), this.#paths.current());
   }
 
-  onApplied(listener: (targets: readonly Target[]) => void): () => void {
+  onApplied(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
@@ -201,7 +202,7 @@ class Feed implements RevocationFeed {
     return { wallMs: this.#now(), monotonicMs: this.#monotonicNow() };
   }
 
-  #step(input: FeedInput, loaded: readonly Entry[] = []): void {
+  #step(input: FeedInput, loaded?: PackedEntries): void {
     const { state, effects } = step(this.#state, input, this.#limits);
     this.#state = state;
     for (const effect of effects) this.#perform(effect, loaded);
@@ -209,15 +210,16 @@ class Feed implements RevocationFeed {
     this.#work();
   }
 
-  #perform(effect: FeedEffect, loaded: readonly Entry[]): void {
+  #perform(effect: FeedEffect, loaded: PackedEntries | undefined): void {
     switch (effect.type) {
       case 'apply':
         this.set.apply(effect.signed.event);
-        this.#announce(effect.signed.event.targets);
+        this.#announce();
         return;
       case 'load':
-        this.set.load(effect.replace ? loaded : [...this.set.entries(), ...loaded]);
-        this.#announce(loaded);
+        // beside what is held, they were put there before
+        if (effect.replace && loaded !== undefined) this.set.load(loaded);
+        this.#announce();
         return;
       case 'alarm':
         this.#report({ type: 'alarm', alarm: effect.alarm });
@@ -227,11 +229,10 @@ class Feed implements RevocationFeed {
     }
   }
 
-  #announce(targets: readonly Target[]): void {
-    if (targets.length === 0) return;
+  #announce(): void {
     for (const listener of this.#listeners) {
       try {
-        listener(targets);
+        listener();
       } catch (error) {
         this.#report({ type: 'listener-failed', error });
       }
@@ -273,10 +274,14 @@ class Feed implements RevocationFeed {
   }
 
   #expire(wallMs: number): void {
+    const freshness = this.freshness();
+    if (freshness.state === 'empty') return;
+    // By the issuer's word on the time as well: a clock that is ahead here for a while must not make forget what counts again once it is set right.
+    const knownMs = Math.min(wallMs, freshness.freshAtMs);
     // Either way: a clock that was set back must not stop it.
-    if (Math.abs(wallMs - this.#expiredAtMs) < expireEveryMs) return;
-    this.#expiredAtMs = wallMs;
-    this.set.expire(wallMs / 1000);
+    if (!this.#isExpiring && Math.abs(knownMs - this.#expiredAtMs) < expireEveryMs) return;
+    this.#expiredAtMs = knownMs;
+    this.#isExpiring = !this.set.expire(knownMs / 1000);
   }
 
   /** What `receive` returns, or `undefined` for a message that is not to be trusted. */
@@ -367,9 +372,25 @@ class Feed implements RevocationFeed {
   async #fetchSnapshot(): Promise<void> {
     await this.#pause(this.#snapshotAtMs + snapshotDistanceMs * (1 + this.#random()) - this.#monotonicNow());
     this.#snapshotAtMs = this.#monotonicNow();
-    const snapshot = await this.#record.snapshot(this.#closing.signal);
-    const { head, entries } = this.#open(() => openSnapshot(snapshot, this.#keys, this.#expected));
-    this.#step({ type: 'snapshot', head }, entries);
+    const reading = new AbortController();
+    try {
+      const snapshot = await this.#record.snapshot(AbortSignal.any([this.#closing.signal, reading.signal]));
+      const { head, entries } = await this.#openSnapshot(snapshot);
+      // What the issuer signed for this epoch is in force whatever its place in the log; once it counts, all of it has to be there.
+      if (head.epoch === positionOf(this.#state).epoch) await this.set.merge(entries);
+      if (!this.#closing.signal.aborted) this.#step({ type: 'snapshot', head }, entries);
+    } finally {
+      reading.abort();
+    }
+  }
+
+  async #openSnapshot(snapshot: Awaited<ReturnType<FeedRecord['snapshot']>>): ReturnType<typeof openSnapshot> {
+    try {
+      return await openSnapshot(snapshot, this.#keys, this.#expected);
+    } catch (error) {
+      if (error instanceof TokenError) this.#reject('record', error);
+      throw error;
+    }
   }
 
   async #fill(from: LogPosition): Promise<void> {
@@ -392,6 +413,9 @@ class Feed implements RevocationFeed {
     const compact = await this.#record.checkpoint(nonce, this.#closing.signal);
     const checkpoint = this.#open(() => openCheckpoint(compact, this.#keys, this.#expected));
     if (checkpoint.nonce !== nonce) throw new Error('The checkpoint does not carry the nonce that it was asked for with');
+    // It also shows that the wall clock here is right, and that only to the time which the answer took.
+    const tookMs = this.#monotonicNow() - monotonicMs;
+    if (tookMs > this.#limits.staleAfterMs) throw new Error('The checkpoint took longer to come than it is worth');
     this.#step({ type: 'checkpoint', checkpoint, at: { wallMs: this.#now(), monotonicMs }, asked });
   }
 

@@ -316,6 +316,17 @@ test('a former epoch is ignored, and a record that goes back to it is an alarm',
   expect(verifier.freshness()).toMatchObject({ epoch: 'e2' });
 });
 
+test('another epoch that stands below what was seen is an alarm, and what is in force stays', () => {
+  const verifier = confirmed().take({ type: 'connected' });
+  verifier.answer(4, start + 1, { epoch: 'e0' });
+  expect(nextRequest(verifier.state)).toMatchObject({ type: 'confirm' });
+  const { effects } = step(verifier.state, snapshot(4, { epoch: 'e0' }), limits);
+  expect(effects).toEqual([{ type: 'alarm', alarm: { kind: 'rewind', epoch: 'e0', n: 4 } }]);
+  verifier.take(snapshot(4, { epoch: 'e0' })).answer(5, start + 2);
+  expect(verifier.alarms).toEqual(['rewind e0:4', 'rewind e0:4']);
+  expect(verifier.freshness()).toMatchObject({ state: 'fresh', epoch: 'e1', freshAtMs: start + 2 });
+});
+
 test('a replayed old snapshot takes nothing away', () => {
   const verifier = confirmed().take(event(6), { type: 'gone' });
   const { effects } = step(verifier.state, snapshot(5), limits);

@@ -1,6 +1,7 @@
 import type { Checkpoint } from './checkpoint.ts';
 import type { SignedEvent } from './event.ts';
 import type { LogPosition } from './feed-ports.ts';
+import { addHash, findHash, type RecentHashes, recentHashes } from './recent-hashes.ts';
 import type { SnapshotHead } from './snapshot.ts';
 
 /**
@@ -34,7 +35,10 @@ export interface Instant {
 export type Alarm =
   /** Two signed histories of one epoch differ at `n`. */
   | { readonly kind: 'equivocation'; readonly epoch: string; readonly n: number }
-  /** The record knows less than was seen of it before: restored from a backup without a new epoch, or an answer played again. */
+  /**
+   * The record knows less than was seen of it before: restored from a backup without a new epoch, emptied, left behind by a failover and still
+   * running, or an answer played again. Nothing of it is taken over; a log that was emptied on purpose takes a restart of its verifiers.
+   */
   | { readonly kind: 'rewind'; readonly epoch: string; readonly n: number }
   /** A checkpoint lies in the future by more than clocks may differ. */
   | { readonly kind: 'future'; readonly epoch: string; readonly n: number; readonly aheadMs: number };
@@ -43,8 +47,8 @@ export type Alarm =
 interface Log {
   readonly epoch: string;
   readonly n: number;
-  /** H(n - recent.length + 1) … H(n): what late messages are compared with. Never empty. */
-  readonly recent: readonly string[];
+  /** … H(n): what late messages are compared with. */
+  readonly recent: RecentHashes;
   /** Events beyond a gap: applied, but not counted. */
   readonly ahead: ReadonlyMap<number, { readonly hash: string; readonly prev: string }>;
   /** Epochs that this log replaced. */
@@ -134,8 +138,6 @@ export interface FreshnessLimits {
 
 export const initialState: FeedState = { tag: 'empty', round: 0 };
 
-/** A late checkpoint older than this many events is not compared any more and does not count. */
-const recentLength = 1_024;
 /** Events beyond a gap that are remembered; further ones are applied, and asked for again when the gap is closed. */
 const aheadLimit = 1_024;
 const formerLimit = 16;
@@ -211,15 +213,16 @@ function fork(state: Exclude<FeedState, { tag: 'empty' }>, n: number, effects: r
 
 function onSnapshot(state: FeedState, head: SnapshotHead, limits: FreshnessLimits): Step {
   const { epoch, n, h } = head;
-  if (state.tag === 'empty') return begin(state.round, { epoch, n, recent: [h], ahead: new Map(), former: [] }, undefined, true);
+  if (state.tag === 'empty')
+    return begin(state.round, { epoch, n, recent: recentHashes(h), ahead: new Map(), former: [] }, undefined, true);
   const { log, mark, round } = state;
-  if (log.former.includes(epoch)) return rewind(state, head);
+  if (isBehind(log, head)) return rewind(state, head);
   if (epoch !== log.epoch) {
     const former = [...log.former, log.epoch].slice(-formerLimit);
-    return begin(round, { epoch, n, recent: [h], ahead: new Map(), former }, undefined, true);
+    return begin(round, { epoch, n, recent: recentHashes(h), ahead: new Map(), former }, undefined, true);
   }
   // What was in force stays so, whichever of two histories it came from: a known revocation refuses always.
-  if (state.tag === 'forked') return begin(round, { ...log, n, recent: [h], ahead: new Map() }, mark, false);
+  if (state.tag === 'forked') return begin(round, { ...log, n, recent: recentHashes(h), ahead: new Map() }, mark, false);
   if (n <= log.n) {
     const known = hashAt(log, n);
     return known !== undefined && known !== h ? fork(state, n) : only({ ...state, want: 'nothing' });
@@ -227,7 +230,7 @@ function onSnapshot(state: FeedState, head: SnapshotHead, limits: FreshnessLimit
   const ahead = log.ahead.get(n);
   if (ahead !== undefined && ahead.hash !== h) return fork(state, n);
   const beyond = new Map([...log.ahead].filter(([position]) => position > n));
-  const jumped = { ...state, log: { ...log, n, recent: [h], ahead: beyond }, want: 'nothing' } as const;
+  const jumped = { ...state, log: { ...log, n, recent: recentHashes(h), ahead: beyond }, want: 'nothing' } as const;
   return advance(jumped, limits, [{ type: 'load', replace: false }]);
 }
 
@@ -262,9 +265,9 @@ function advance(state: Trusted, limits: FreshnessLimits, effects: readonly Feed
   let { n, recent } = log;
   const ahead = new Map(log.ahead);
   for (let next = ahead.get(n + 1); next !== undefined; next = ahead.get(n + 1)) {
-    if (next.prev !== recent.at(-1)) return fork({ ...state, log: { ...log, n, recent, ahead } }, n + 1, effects);
+    if (next.prev !== findHash(recent, 0)) return fork({ ...state, log: { ...log, n, recent, ahead } }, n + 1, effects);
     ahead.delete(++n);
-    recent = [...recent.slice(1 - recentLength), next.hash];
+    recent = addHash(recent, next.hash);
   }
   const advanced = { ...state, log: { ...log, n, recent, ahead } };
   if (waiting === undefined || waiting.checkpoint.n > n) return { state: advanced, effects };
@@ -272,8 +275,14 @@ function advance(state: Trusted, limits: FreshnessLimits, effects: readonly Feed
   return { state: met.state, effects: [...effects, ...met.effects] };
 }
 
+/** A new epoch begins above every position of the one before: one that stands below what was seen has been left, or is of a record that lost its log. */
+function isBehind({ epoch, n, former }: Log, other: LogPosition): boolean {
+  return former.includes(other.epoch) || (other.epoch !== epoch && other.n < n);
+}
+
+/** A message about a position so old that it is not known any more is not compared, and does not count. */
 function hashAt({ n, recent }: Log, position: number): string | undefined {
-  return recent[recent.length - 1 - (n - position)];
+  return findHash(recent, n - position);
 }
 
 function onCheckpoint(
@@ -289,7 +298,7 @@ function onCheckpoint(
   const answers = asked !== undefined && asked.round === state.round;
   if (epoch !== log.epoch) {
     if (asked === undefined) return only(log.former.includes(epoch) ? state : ask(state, 'checkpoint'));
-    return log.former.includes(epoch) ? rewind(state, checkpoint) : only(ask(state, 'snapshot'));
+    return isBehind(log, checkpoint) ? rewind(state, checkpoint) : only(ask(state, 'snapshot'));
   }
   // An event is published only once it is durable: an answer made afterwards cannot know less.
   if (asked !== undefined && asked.epoch === epoch && n < asked.n) return rewind(state, checkpoint);

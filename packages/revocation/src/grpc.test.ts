@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { openCheckpoint } from './checkpoint.ts';
 import { PositionGoneError } from './feed-ports.ts';
 import { grpcRecord, grpcTransport } from './grpc.ts';
+import { createRevocationSet } from './revocation-set.ts';
 import { openSnapshot } from './snapshot.ts';
 import { startGrpcServer } from './test-servers.ts';
 import { createMemoryRecord, type IssuerListener, type MemoryRecord, testFeedTransport } from './testing.ts';
@@ -48,18 +49,22 @@ test('the record answers over gRPC what it answers in memory', () =>
     expect(await remote.listEvents({ epoch: 'e1', n: 2 })).toEqual(await record.listEvents({ epoch: 'e1', n: 2 }));
     const nonce = randomUUID();
     expect(openCheckpoint(await remote.checkpoint(nonce), keys, expected)).toMatchObject({ nonce, n: 3 });
-    const { head, entries } = openSnapshot(await remote.snapshot(), keys, expected);
-    expect(head.n).toBe(3);
-    expect(entries.map(({ value }) => value)).toEqual(['a', 'b', 'c']);
+    const { head, entries } = await openSnapshot(await remote.snapshot(), keys, expected);
+    expect([head.n, entries.size]).toEqual([3, 3]);
+    const set = createRevocationSet();
+    set.load(entries);
+    for (const jti of ['a', 'b', 'c']) expect(set.find({ kid: 'k', claims: { sub: 's', aud: 'a', iat: 0, jti } })?.n).toBeGreaterThan(0);
   }));
 
 test('a snapshot of many chunks arrives whole', () =>
   withServer(async (record, { client }) => {
     for (let n = 0; n < 40; n++) record.append(Array.from({ length: 500 }, (_, index) => target(`jti-${n}-${index}`.padEnd(22, '_'))));
     const snapshot = await grpcRecord(client).snapshot();
-    expect(snapshot.chunks.length).toBeGreaterThan(1);
+    const chunks = await Array.fromAsync(snapshot.chunks);
+    expect(chunks.length).toBeGreaterThan(1);
     const keys = importJwks([exportJwk(record.key)]);
-    expect(openSnapshot(snapshot, keys, { issuer: record.issuer, mesh: record.mesh }).entries).toHaveLength(20_000);
+    const { entries } = await openSnapshot({ head: snapshot.head, chunks }, keys, { issuer: record.issuer, mesh: record.mesh });
+    expect(entries.size).toBe(20_000);
   }));
 
 test('events that are not kept are told apart from an outage', () =>

@@ -208,21 +208,27 @@ function unary<Response>(
   });
 }
 
-async function readSnapshot(client: RevocationFeedClient, signal?: AbortSignal): Promise<{ head: string; chunks: Uint8Array[] }> {
+async function readSnapshot(client: RevocationFeedClient, signal?: AbortSignal): ReturnType<FeedRecord['snapshot']> {
   signal?.throwIfAborted();
   const stream = client.GetSnapshot({}, { deadline: Date.now() + snapshotTimeoutMs });
   const cancel = () => stream.cancel();
   signal?.addEventListener('abort', cancel, { once: true });
-  try {
-    let head = '';
-    const chunks: Uint8Array[] = [];
-    for await (const part of stream) {
-      if (part.head !== undefined) head = part.head;
-      else if (part.chunk !== undefined) chunks.push(part.chunk);
-    }
-    return { head, chunks };
-  } finally {
-    signal?.removeEventListener('abort', cancel);
+  stream.once('close', () => signal?.removeEventListener('abort', cancel));
+  const parts: AsyncIterator<SnapshotPart> = stream[Symbol.asyncIterator]();
+  const first = await parts.next();
+  return { head: first.done ? '' : (first.value.head ?? ''), chunks: chunksOf(parts) };
+}
+
+/** As proto-loader gives it. */
+interface SnapshotPart {
+  readonly head?: string;
+  readonly chunk?: Buffer;
+}
+
+/** What follows the head, read as fast as it is asked for. */
+async function* chunksOf(parts: AsyncIterator<SnapshotPart>): AsyncGenerator<Uint8Array> {
+  for (let part = await parts.next(); !part.done; part = await parts.next()) {
+    if (part.value.chunk !== undefined) yield part.value.chunk;
   }
 }
 

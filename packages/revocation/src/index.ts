@@ -1,13 +1,14 @@
 export { createRevocationFeed, type FeedStatus, type RevocationFeed, type RevocationFeedOptions } from './feed.ts';
 export type { Alarm, Freshness } from './freshness.ts';
-export { createRevocationSet, type Entry, type Match, type RevocableToken, type RevocationSet } from './revocation-set.ts';
+export { createRevocationSet, type Match, type RevocableToken, type RevocationSet } from './revocation-set.ts';
 export { type Target, type TargetKind, targetKinds } from './target.ts';
 
 // For issuers, and for those who write a path of their own.
 
 export { type Checkpoint, openCheckpoint, signCheckpoint } from './checkpoint.ts';
-export { genesisHash, openEvent, type RevocationEvent, type SignedEvent, signEvent } from './event.ts';
+export { claimedPosition, genesisHash, openEvent, type RevocationEvent, type SignedEvent, signEvent } from './event.ts';
 export {
+  type CourierStream,
   type FeedPublisher,
   type FeedRecord,
   type FeedSubscription,
@@ -15,5 +16,8 @@ export {
   type FeedTransportHandlers,
   type LogPosition,
   PositionGoneError,
+  type StreamMessage,
+  type StreamState,
 } from './feed-ports.ts';
+export type { PackedEntries } from './packed-entries.ts';
 export { openSnapshot, type SnapshotHead, signSnapshot } from './snapshot.ts';

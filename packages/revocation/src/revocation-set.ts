@@ -1,17 +1,17 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import { type Actor, actorChain } from '@tokenmesh/token';
+import { EntryTable } from './entry-table.ts';
 import type { RevocationEvent } from './event.ts';
-import { type Target, type TargetKind, targetKinds } from './target.ts';
-
-/** One target in force. */
-export interface Entry extends Target {
-  /** Position of the event that made it. */
-  readonly n: number;
-  /** Time of that event, milliseconds since epoch. */
-  readonly t: number;
-}
+import { type PackedEntries, shardCount } from './packed-entries.ts';
+import { kindIndex, type TargetKind } from './target.ts';
 
 /** Why a token is revoked: the target that covers it. */
-export type Match = Omit<Entry, 'exp'>;
+export interface Match {
+  readonly kind: TargetKind;
+  readonly value: string;
+  /** Position of the event that made it, the highest if there are several. */
+  readonly n: number;
+}
 
 /** What of a token decides whether it is revoked. A `VerifiedToken` is one; so is a foreign token, which has no `rn` and may lack more. */
 export interface RevocableToken {
@@ -30,124 +30,145 @@ export interface RevocableToken {
   };
 }
 
-/** Everything that was taken back and could still be alive. */
+/**
+ * Everything that was taken back and could still be alive.
+ *
+ * Targets are kept as 64-bit fingerprints, about 19 bytes each (at 1 000 000 of them), and cannot be listed. A token is found covered by mistake with a
+ * chance of 2^-44 for each thing that it names, at a million targets; one that is covered is always found.
+ */
 export interface RevocationSet {
   /** Grows when a target comes in. Not when one expires: that revokes nothing, so a token found good stays good at the same version. */
   readonly version: number;
   /** Number of targets held. */
   readonly size: number;
-  /** Adds the targets of an event. Order and repetition do not matter: the highest position of a target counts. */
+  /**
+   * Adds the targets of an event. Order and repetition do not matter: the highest position of a target counts. Times beyond the year 6000 count as
+   * that year.
+   */
   apply(event: Pick<RevocationEvent, 'n' | 't' | 'targets'>): void;
-  /** Replaces everything. */
-  load(entries: Iterable<Entry>): void;
+  /** Replaces everything, the epoch included, at once. */
+  load(entries: PackedEntries): void;
+  /**
+   * Adds entries of the same epoch, a part at a time with turns of the event loop in between: what was in force stays so throughout.
+   * @throws {TypeError} When they are of another epoch: their fingerprints mean something else.
+   */
+  merge(entries: PackedEntries): Promise<void>;
+  /** What is in the set now, for `signSnapshot` or another set. Quick: memory is shared until either changes. */
+  capture(): PackedEntries;
   /**
    * The target that covers this token, or `undefined`. Watermarks cover tokens with `rn` below their position; tokens without `rn` when
-   * `iat` is not after the event; `token` and `key` targets always. Any match counts: none overrides another.
+   * `iat` is not after the second of the event; `token` and `key` targets always. Any match counts: none overrides another.
    */
   find(token: RevocableToken): Match | undefined;
-  /** Forgets the targets whose `exp` is past. */
-  expire(nowSeconds: number): void;
-  entries(): Iterable<Entry>;
+  /**
+   * Forgets the targets whose `exp` is past: of a large set a part, which takes about a millisecond.
+   * @returns Whether that was all; otherwise another call goes on from there.
+   */
+  expire(nowSeconds: number): boolean;
 }
 
-/** An empty set. */
-export function createRevocationSet(): RevocationSet {
-  return new MapRevocationSet();
+/**
+ * An empty set.
+ * @param epoch Of the log whose events will be applied, as fingerprints are made with it; default none, until `load` tells.
+ */
+export function createRevocationSet(epoch = ''): RevocationSet {
+  return new PackedRevocationSet(epoch);
 }
 
-type Table = Map<string, Entry>;
+/** Shards that are merged before others get their turn: some 16 000 entries of a set of a million. */
+const shardsPerTurn = 16;
+/** What an entry has room for in a snapshot: 37 bits of seconds for `t` and 38 for `exp`. */
+const latestT = 2 ** 37 - 1;
+const latestExp = 2 ** 38 - 1;
 
-class MapRevocationSet implements RevocationSet {
+class PackedRevocationSet implements RevocationSet {
   #version = 0;
-  #tables = emptyTables();
+  #table: EntryTable;
+
+  constructor(epoch: string) {
+    this.#table = new EntryTable(epoch);
+  }
 
   get version(): number {
     return this.#version;
   }
 
   get size(): number {
-    let size = 0;
-    for (const kind of targetKinds) size += this.#tables[kind].size;
-    return size;
+    return this.#table.size;
   }
 
   apply({ n, t, targets }: Pick<RevocationEvent, 'n' | 't' | 'targets'>): void {
+    const seconds = Math.min(Math.floor(t / 1000), latestT);
     let changed = false;
-    for (const { kind, value, exp } of targets) changed = add(this.#tables[kind], { kind, value, exp, n, t }) || changed;
+    for (const { kind, value, exp } of targets) {
+      changed = this.#table.add(kindIndex[kind], value, n, seconds, Math.min(exp, latestExp)) || changed;
+    }
     if (changed) this.#version++;
   }
 
-  load(entries: Iterable<Entry>): void {
-    const tables = emptyTables();
-    for (const entry of entries) add(tables[entry.kind], entry);
-    this.#tables = tables;
+  load(entries: PackedEntries): void {
+    this.#table = new EntryTable(entries);
     this.#version++;
   }
 
-  find(token: RevocableToken): Match | undefined {
-    const { claims, kid } = token;
-    const { sub, client_id, sid, txn, jti, act } = claims;
-    const tables = this.#tables;
-    const watermark = (table: Table, value: string | undefined) => {
-      const entry = value === undefined || table.size === 0 ? undefined : table.get(value);
-      return entry !== undefined && isBefore(claims, entry) ? entry : undefined;
-    };
-    const audiences = typeof claims.aud === 'string' ? [claims.aud] : claims.aud;
-    const entry =
-      tables.key.get(kid) ??
-      (jti === undefined ? undefined : tables.token.get(jti)) ??
-      watermark(tables.all, '') ??
-      watermark(tables.subject, sub) ??
-      watermark(tables.client, client_id) ??
-      watermark(tables.session, sid) ??
-      watermark(tables.chain, txn) ??
-      first(audiences, (aud) => watermark(tables.audience, aud)) ??
-      (client_id === undefined ? undefined : first(audiences, (aud) => watermark(tables.grant, `${client_id} ${aud}`))) ??
-      (act === undefined ? undefined : first(actorChain({ act }), (actor) => watermark(tables.actor, actor)));
-    return entry && { kind: entry.kind, value: entry.value, n: entry.n, t: entry.t };
-  }
-
-  expire(nowSeconds: number): void {
-    for (const kind of targetKinds) {
-      for (const [value, { exp }] of this.#tables[kind]) if (exp < nowSeconds) this.#tables[kind].delete(value);
+  async merge(entries: PackedEntries): Promise<void> {
+    const table = this.#table;
+    if (entries.epoch !== table.epoch) throw new TypeError('entries of another epoch cannot be merged');
+    for (let index = 0; index < shardCount; index++) {
+      if (index % shardsPerTurn === 0) await turn();
+      table.mergeShard(index, entries);
+      this.#version++;
     }
   }
 
-  *entries(): Iterable<Entry> {
-    for (const kind of targetKinds) yield* this.#tables[kind].values();
+  capture(): PackedEntries {
+    return this.#table.capture();
+  }
+
+  find(token: RevocableToken): Match | undefined {
+    const table = this.#table;
+    if (table.size === 0) return undefined;
+    const { claims, kid } = token;
+    const { sub, client_id, sid, txn, jti, act } = claims;
+    const audiences = typeof claims.aud === 'string' ? [claims.aud] : claims.aud;
+    return (
+      absolute(table, 'key', kid) ??
+      absolute(table, 'token', jti) ??
+      watermark(table, 'all', '', claims) ??
+      watermark(table, 'subject', sub, claims) ??
+      watermark(table, 'client', client_id, claims) ??
+      watermark(table, 'session', sid, claims) ??
+      watermark(table, 'chain', txn, claims) ??
+      (table.has(kindIndex.audience) ? first(audiences, (aud) => watermark(table, 'audience', aud, claims)) : undefined) ??
+      (client_id !== undefined && table.has(kindIndex.grant)
+        ? first(audiences, (aud) => watermark(table, 'grant', `${client_id} ${aud}`, claims))
+        : undefined) ??
+      (act !== undefined && table.has(kindIndex.actor)
+        ? first(actorChain({ act }), (actor) => watermark(table, 'actor', actor, claims))
+        : undefined)
+    );
+  }
+
+  expire(nowSeconds: number): boolean {
+    return this.#table.expire(nowSeconds);
   }
 }
 
-function emptyTables(): Record<TargetKind, Table> {
-  return {
-    token: new Map(),
-    subject: new Map(),
-    client: new Map(),
-    session: new Map(),
-    chain: new Map(),
-    actor: new Map(),
-    grant: new Map(),
-    audience: new Map(),
-    key: new Map(),
-    all: new Map(),
-  };
+function absolute(table: EntryTable, kind: TargetKind, value: string | undefined): Match | undefined {
+  if (value === undefined || !table.has(kindIndex[kind])) return undefined;
+  const entry = table.find(kindIndex[kind], value);
+  return entry && { kind, value, n: entry.n };
 }
 
-/** Of two entries for one target everything that either covers stays covered, for as long as the longer lived one says. */
-function add(table: Table, entry: Entry): boolean {
-  const held = table.get(entry.value);
-  if (held === undefined) {
-    table.set(entry.value, entry);
-    return true;
-  }
-  const [exp, n, t] = [Math.max(held.exp, entry.exp), Math.max(held.n, entry.n), Math.max(held.t, entry.t)];
-  if (exp === held.exp && n === held.n && t === held.t) return false;
-  table.set(entry.value, { kind: entry.kind, value: entry.value, exp, n, t });
-  return true;
+function watermark(table: EntryTable, kind: TargetKind, value: string | undefined, claims: RevocableToken['claims']): Match | undefined {
+  if (value === undefined || !table.has(kindIndex[kind])) return undefined;
+  const entry = table.find(kindIndex[kind], value);
+  return entry && isBefore(claims, entry) ? { kind, value, n: entry.n } : undefined;
 }
 
-function isBefore({ rn, iat }: RevocableToken['claims'], { n, t }: Entry): boolean {
-  return rn === undefined ? iat * 1000 <= t : rn < n;
+// `iat` of a foreign token may have a fraction; the second of the event counts as a whole
+function isBefore({ rn, iat }: RevocableToken['claims'], { n, t }: { readonly n: number; readonly t: number }): boolean {
+  return rn === undefined ? Math.floor(iat) <= t : rn < n;
 }
 
 function first<Value, Found>(values: readonly Value[], find: (value: Value) => Found | undefined): Found | undefined {

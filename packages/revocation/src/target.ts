@@ -6,6 +6,20 @@
  */
 export const targetKinds = ['token', 'subject', 'client', 'session', 'chain', 'actor', 'grant', 'audience', 'key', 'all'] as const;
 
+/** Where each kind stands in `targetKinds`. */
+export const kindIndex = {
+  token: 0,
+  subject: 1,
+  client: 2,
+  session: 3,
+  chain: 4,
+  actor: 5,
+  grant: 6,
+  audience: 7,
+  key: 8,
+  all: 9,
+} as const satisfies Record<TargetKind, number>;
+
 /** What a target's value names: one of `targetKinds`. */
 export type TargetKind = (typeof targetKinds)[number];
 

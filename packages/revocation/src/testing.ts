@@ -6,9 +6,22 @@ import { exportJwk, generateSigningKey, type Jwk, type SigningKey } from '@token
 import { signCheckpoint } from './checkpoint.ts';
 import { genesisHash, type RevocationEvent, type SignedEvent, signEvent } from './event.ts';
 import { type FeedPublisher, type FeedRecord, type FeedTransport, type FeedTransportHandlers, PositionGoneError } from './feed-ports.ts';
-import { createRevocationSet } from './revocation-set.ts';
+import { createRevocationSet, type RevocationSet } from './revocation-set.ts';
 import { signSnapshot } from './snapshot.ts';
 import type { Target } from './target.ts';
+
+// The verifier's state machine as it is, for those who check it against a model.
+export {
+  type FeedEffect,
+  type FeedInput,
+  type FeedState,
+  type FreshnessLimits,
+  freshnessAt,
+  initialState,
+  nextRequest,
+  positionOf,
+  step,
+} from './freshness.ts';
 
 /** What a path is fed with: the outbox of an issuer. */
 export interface IssuerListener {
@@ -34,6 +47,7 @@ export interface MemoryRecord extends FeedRecord {
   beat(): string;
   /** Forgets the events up to `n`: `listEvents` cannot serve them any more. */
   compact(n: number): void;
+  snapshot(signal?: AbortSignal): Promise<{ head: string; chunks: Uint8Array[] }>;
   /** Begins a new epoch, after a restore from backup: its first event revokes everything issued before. */
   beginEpoch(epoch: string, firstN: number): SignedEvent;
   /** Returns what ends it. */
@@ -72,7 +86,9 @@ class Issuer implements MemoryRecord {
   outage: Error | undefined;
   readonly #options: Required<Pick<MemoryRecordOptions, 'staleAfterMs' | 'pageSize' | 'now' | 'newId'>>;
   readonly #known = new Map<string, Jwk>();
-  readonly #set = createRevocationSet();
+  /** Everything that was ever revoked: fingerprints are of one epoch, so the next one makes them anew. */
+  readonly #revoked: RevocationEvent[] = [];
+  #set: RevocationSet;
   readonly #listeners = new Set<IssuerListener>();
   #events: SignedEvent[] = [];
   #head: { epoch: string; n: number; h: string };
@@ -89,6 +105,7 @@ class Issuer implements MemoryRecord {
       newId: options.newId ?? randomUUID,
     };
     this.#head = { epoch, n: 0, h: genesisHash(epoch) };
+    this.#set = createRevocationSet(epoch);
   }
 
   head(): { readonly epoch: string; readonly n: number; readonly h: string } {
@@ -116,6 +133,7 @@ class Issuer implements MemoryRecord {
     const signed = signEvent(event, this.key);
     this.#head = { epoch, n: n + 1, h: signed.hash };
     this.#events.push(signed);
+    this.#revoked.push(event);
     this.#set.apply(event);
     for (const listener of this.#listeners) listener.onEvent(signed);
     return signed;
@@ -134,6 +152,8 @@ class Issuer implements MemoryRecord {
   beginEpoch(epoch: string, firstN: number): SignedEvent {
     this.#events = [];
     this.#head = { epoch, n: firstN - 1, h: genesisHash(epoch) };
+    this.#set = createRevocationSet(epoch);
+    for (const event of this.#revoked) this.#set.apply(event);
     return this.append([{ kind: 'all', value: '', exp: Math.floor(this.#options.now() / 1000) + 905 }]);
   }
 
@@ -151,7 +171,7 @@ class Issuer implements MemoryRecord {
   async snapshot(): Promise<{ head: string; chunks: Uint8Array[] }> {
     this.#answer();
     const { now, staleAfterMs: s } = this.#options;
-    return signSnapshot({ iss: this.issuer, aud: this.mesh, ...this.#head, t: now(), s }, [...this.#set.entries()], this.key);
+    return await signSnapshot({ iss: this.issuer, aud: this.mesh, ...this.#head, t: now(), s }, this.#set.capture(), this.key);
   }
 
   async listEvents(from: { epoch: string; n: number }): Promise<{ events: readonly string[]; head: number }> {

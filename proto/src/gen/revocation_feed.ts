@@ -37,8 +37,6 @@ import type { ListEventsResponse as _tokenmesh_v1_ListEventsResponse, ListEvents
 import type { RevocationFeedClient as _tokenmesh_v1_RevocationFeedClient, RevocationFeedDefinition as _tokenmesh_v1_RevocationFeedDefinition } from './tokenmesh/v1/RevocationFeed.ts';
 import type { ServedMethod as _tokenmesh_v1_ServedMethod, ServedMethod__Output as _tokenmesh_v1_ServedMethod__Output } from './tokenmesh/v1/ServedMethod.ts';
 import type { ServedMethods as _tokenmesh_v1_ServedMethods, ServedMethods__Output as _tokenmesh_v1_ServedMethods__Output } from './tokenmesh/v1/ServedMethods.ts';
-import type { SnapshotEntries as _tokenmesh_v1_SnapshotEntries, SnapshotEntries__Output as _tokenmesh_v1_SnapshotEntries__Output } from './tokenmesh/v1/SnapshotEntries.ts';
-import type { SnapshotEntry as _tokenmesh_v1_SnapshotEntry, SnapshotEntry__Output as _tokenmesh_v1_SnapshotEntry__Output } from './tokenmesh/v1/SnapshotEntry.ts';
 import type { SyncRequest as _tokenmesh_v1_SyncRequest, SyncRequest__Output as _tokenmesh_v1_SyncRequest__Output } from './tokenmesh/v1/SyncRequest.ts';
 import type { SyncResponse as _tokenmesh_v1_SyncResponse, SyncResponse__Output as _tokenmesh_v1_SyncResponse__Output } from './tokenmesh/v1/SyncResponse.ts';
 import type { SyncStart as _tokenmesh_v1_SyncStart, SyncStart__Output as _tokenmesh_v1_SyncStart__Output } from './tokenmesh/v1/SyncStart.ts';
@@ -98,8 +96,6 @@ export interface ProtoGrpcType {
       RevocationFeed: SubtypeConstructor<typeof grpc.Client, _tokenmesh_v1_RevocationFeedClient> & { service: _tokenmesh_v1_RevocationFeedDefinition }
       ServedMethod: MessageTypeDefinition<_tokenmesh_v1_ServedMethod, _tokenmesh_v1_ServedMethod__Output>
       ServedMethods: MessageTypeDefinition<_tokenmesh_v1_ServedMethods, _tokenmesh_v1_ServedMethods__Output>
-      SnapshotEntries: MessageTypeDefinition<_tokenmesh_v1_SnapshotEntries, _tokenmesh_v1_SnapshotEntries__Output>
-      SnapshotEntry: MessageTypeDefinition<_tokenmesh_v1_SnapshotEntry, _tokenmesh_v1_SnapshotEntry__Output>
       SyncRequest: MessageTypeDefinition<_tokenmesh_v1_SyncRequest, _tokenmesh_v1_SyncRequest__Output>
       SyncResponse: MessageTypeDefinition<_tokenmesh_v1_SyncResponse, _tokenmesh_v1_SyncResponse__Output>
       SyncStart: MessageTypeDefinition<_tokenmesh_v1_SyncStart, _tokenmesh_v1_SyncStart__Output>

@@ -43,8 +43,14 @@ export interface AccessRule {
    * Any valid token for this audience will do.
    */
   'any_caller'?: (boolean);
+  /**
+   * Age of revocation data, in milliseconds, up to which a standard method goes on; beyond it the method is as a critical one. Absent: the
+   * verifier's own, by default the longest life of a token. Critical methods have none.
+   */
+  'max_blind_ms'?: (number);
   '_max_act_depth'?: "max_act_depth";
   '_max_stale_ms'?: "max_stale_ms";
+  '_max_blind_ms'?: "max_blind_ms";
 }
 
 /**
@@ -88,6 +94,12 @@ export interface AccessRule__Output {
    * Any valid token for this audience will do.
    */
   'any_caller': (boolean);
+  /**
+   * Age of revocation data, in milliseconds, up to which a standard method goes on; beyond it the method is as a critical one. Absent: the
+   * verifier's own, by default the longest life of a token. Critical methods have none.
+   */
+  'max_blind_ms'?: (number);
   '_max_act_depth'?: "max_act_depth";
   '_max_stale_ms'?: "max_stale_ms";
+  '_max_blind_ms'?: "max_blind_ms";
 }

@@ -3,7 +3,7 @@
 export const MethodClass = {
   METHOD_CLASS_UNSPECIFIED: 'METHOD_CLASS_UNSPECIFIED',
   /**
-   * Accepts while stale, marks the caller so, until the token's own life bounds it. The default.
+   * Accepts while stale, marks the caller so, until `max_blind_ms`. The default.
    */
   METHOD_CLASS_STANDARD: 'METHOD_CLASS_STANDARD',
   /**
@@ -16,7 +16,7 @@ export type MethodClass =
   | 'METHOD_CLASS_UNSPECIFIED'
   | 0
   /**
-   * Accepts while stale, marks the caller so, until the token's own life bounds it. The default.
+   * Accepts while stale, marks the caller so, until `max_blind_ms`. The default.
    */
   | 'METHOD_CLASS_STANDARD'
   | 1
