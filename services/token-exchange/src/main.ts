@@ -36,6 +36,7 @@ Commands:
 
 Options:
   --config      the configuration; default tokenmesh.yaml
+  --replicas    nats-stream: copies of the stream in a cluster of NATS, 1 to 5; default 1
   --help        this text
 
 Environment:
@@ -60,7 +61,11 @@ const operatorErrors = [ConfigError, KeyEncryptionError, KeyRingError, StoreInUs
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { config: { type: 'string', default: 'tokenmesh.yaml' }, help: { type: 'boolean', default: false } },
+    options: {
+      config: { type: 'string', default: 'tokenmesh.yaml' },
+      replicas: { type: 'string', default: '1' },
+      help: { type: 'boolean', default: false },
+    },
   });
   const [command = 'serve', ...files] = positionals;
   if (values.help) return void process.stdout.write(usage);
@@ -70,7 +75,7 @@ async function main(): Promise<void> {
 
   const config = loadConfig(values.config);
   if (command === 'check') return void process.stdout.write(`${values.config}: in order\n`);
-  if (command === 'nats-stream') return await createStream(config, values.config);
+  if (command === 'nats-stream') return await createStream(config, values.config, values.replicas);
   if (command === 'begin-epoch') return await beginEpochIn(config);
   if (command === 'audit-verify') return await printVerifiedAudit(config);
   await serve(config, values.config);
@@ -96,9 +101,10 @@ async function printClientSecretHash(): Promise<void> {
   }
 }
 
-async function createStream(config: Config, file: string): Promise<void> {
+async function createStream(config: Config, file: string, replicas: string): Promise<void> {
+  if (!/^[1-5]$/.test(replicas)) throw new ConfigError([`--replicas: "${replicas}", expected a number from 1 to 5`]);
   if (!config.nats) throw new ConfigError([`${file}:1:1: nats: missing, expected the servers of a NATS that is to carry revocations`]);
-  await createRevocationStream(config.nats);
+  await createRevocationStream({ ...config.nats, replicas: Number(replicas) });
   process.stdout.write('the stream is there\n');
 }
 

@@ -112,6 +112,7 @@ async function start(options: TokenExchangeOptions, opened: AsyncDisposableStack
     ceilingSeconds: tokens.ceilingSeconds,
     ...(publisher && { publisher }),
     onProblem: (problem, error) => reportProblem(`revocation.${problem}_failed`, error),
+    onFinding: ({ kind, what }) => log.error({ event: `stream.${kind}`, ...what }),
     now,
     newId,
   });
@@ -179,6 +180,7 @@ async function start(options: TokenExchangeOptions, opened: AsyncDisposableStack
     own: { audience, rules: guard.rules },
   });
   server.addService(tokenmesh.Admin.service, adminService);
+  server.addService(...guard.streamCredential()); // verifiers keep their feed beyond the life of a token
   const health = new HealthImplementation(Object.fromEntries(['', ...services].map((service) => [service, 'SERVING' as const])));
   health.addToServer(server);
 

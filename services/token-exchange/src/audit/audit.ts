@@ -1,4 +1,5 @@
 import { isSpanContextValid, trace } from '@opentelemetry/api';
+import { every } from '../every.ts';
 import type { AuditEntry, AuditEvent, AuditRecords } from '../record/audit-records.ts';
 import type { Store } from '../record/store.ts';
 
@@ -130,22 +131,5 @@ export function openAuditTrail({ store, keepMs, now, onProblem }: AuditTrailOpti
       await Promise.all([polling(), trimming(), flushing()]);
       await flush().catch((error: unknown) => onProblem('audit.write_failed', error));
     },
-  };
-}
-
-/** Runs `work` at an interval, never twice at once; the returned function stops it and waits for the run that is under way. */
-function every(ms: number, work: () => Promise<void>, onError: (error: unknown) => void): () => Promise<void> {
-  let running: Promise<void> | undefined;
-  const timer = setInterval(() => {
-    running ??= work()
-      .catch(onError)
-      .finally(() => {
-        running = undefined;
-      });
-  }, ms);
-  timer.unref();
-  return async () => {
-    clearInterval(timer);
-    await running;
   };
 }

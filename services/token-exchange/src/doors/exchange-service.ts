@@ -4,7 +4,7 @@ import type { DpopNonces } from '@tokenmesh/token';
 import { evidenceOf } from '../clients/client-evidence.ts';
 import type { EventLog } from '../event-log.ts';
 import type { TokenOperations } from '../grants/operations.ts';
-import type { Acknowledgement } from '../revocation/revocation-log.ts';
+import type { Acknowledgement } from '../revocation/revocation.ts';
 import { answerUnary } from './answer-unary.ts';
 
 /**

@@ -8,7 +8,7 @@ import type { EventLog } from '../event-log.ts';
 import type { KeyRing } from '../keys/keys.ts';
 import type { AppliedTerms } from '../record/applied-terms.ts';
 import type { Store } from '../record/store.ts';
-import type { RevocationTarget } from '../revocation/revocation-log.ts';
+import type { RevocationTarget } from '../revocation/revocation.ts';
 import type { Issuer } from './issuer.ts';
 import type { Grant, Policy } from './policy.ts';
 

@@ -16,7 +16,7 @@ import type { ClientEvidence } from '../clients/client-evidence.ts';
 import type { Config } from '../config/config.ts';
 import type { EventLog } from '../event-log.ts';
 import type { KeyRing } from '../keys/keys.ts';
-import type { Acknowledgement } from '../revocation/revocation-log.ts';
+import type { Acknowledgement } from '../revocation/revocation.ts';
 import { exchangeToken, grantTypes, type IssuedToken } from './exchange-token.ts';
 import { exchangeTokens } from './exchange-tokens.ts';
 import { introspectToken } from './introspect-token.ts';

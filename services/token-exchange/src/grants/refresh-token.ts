@@ -6,7 +6,7 @@ import { createKeyEncryption } from '../keys/key-encryption.ts';
 import { retryWindowMs, type StoredFamily, type StoredRefreshToken } from '../record/grant-records.ts';
 import type { Handles } from '../record/revocation-records.ts';
 import type { StoreTransaction } from '../record/store.ts';
-import type { Acknowledgement } from '../revocation/revocation-log.ts';
+import type { Acknowledgement } from '../revocation/revocation.ts';
 import type { IssuedToken } from './exchange-token.ts';
 import { handlesOf, type Issuer } from './issuer.ts';
 import { hashOpaqueToken, isOpaqueToken, newOpaqueToken } from './opaque-token.ts';

@@ -2,7 +2,7 @@ import type { RevokeTokenRequest } from '@tokenmesh/proto';
 import { TokenError } from '@tokenmesh/token';
 import { withClient } from '../clients/client-authentication.ts';
 import type { ClientEvidence } from '../clients/client-evidence.ts';
-import type { Acknowledgement, RevocationTarget } from '../revocation/revocation-log.ts';
+import type { Acknowledgement, RevocationTarget } from '../revocation/revocation.ts';
 import type { Issuer } from './issuer.ts';
 import { findOwnToken } from './own-token.ts';
 import { findRefreshToken, readGrant } from './refresh-token.ts';

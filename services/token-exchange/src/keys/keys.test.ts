@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { genesisHash, openCheckpoint, openEvent, signCheckpoint, signEvent } from '@tokenmesh/revocation';
 import { exportSigningKey, generateSigningKey, signJws, verifyServiceToken } from '@tokenmesh/token';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { KeyState, StoredKey } from '../record/key-records.ts';
@@ -56,6 +57,13 @@ describe('the key ring', () => {
     expect(feed.verification.has(token.signing.kid)).toBe(false);
     const forged = signJws({ iss: 'i' }, { typ: 'at+jwt', key: feed.signing });
     expect(() => verifyServiceToken(forged, { issuer: 'i', audience: 'a', keys: token, now })).toThrow('no key of this kid');
+    const [epoch, prev, exp] = ['e', genesisHash('e'), 10];
+    const event = { iss: 'i', aud: 'm', iat: 1, jti: 'j', epoch, n: 1, t: 1, prev, targets: [{ kind: 'all', value: '', exp }] } as const;
+    const checkpoint = { iss: 'i', aud: 'm', epoch, n: 0, h: prev, t: 1, s: 5000 };
+    const origin = { issuer: 'i', mesh: 'm' };
+    expect(openEvent(signEvent(event, feed.signing).compact, feed.verification, origin).event.n).toBe(1);
+    expect(() => openEvent(signEvent(event, token.signing).compact, feed.verification, origin)).toThrow('No feed key');
+    expect(() => openCheckpoint(signCheckpoint(checkpoint, token.signing), feed.verification, origin)).toThrow('No feed key');
   });
 
   it('shows published, active and retiring keys, the active one first, and no other', async () => {

@@ -16,7 +16,7 @@ export type Commit = <T>(work: (open: OpenTransaction) => Promise<T>) => Promise
 const maxMembers = 64;
 
 interface Member {
-  /** Runs the work; returns what to do once the group is durable. */
+  /** Runs the work, and rejects when it fails. */
   run(open: OpenTransaction): Promise<void>;
   /** The group is durable, or was undone by this error. */
   settle(undoneBy?: { readonly error: unknown }): void;
@@ -42,7 +42,10 @@ export function groupCommits(commit: Commit): Commit {
       const members = waiting.splice(0, maxMembers);
       try {
         await commit(async (open) => {
-          for (const member of members) await member.run(open);
+          const [first] = members;
+          if (first && members.length === 1)
+            await first.run(open); // what undoes it undoes nobody else
+          else for (const member of members) await runApart(member, open);
         });
         for (const member of members) member.settle();
       } catch (error) {
@@ -57,15 +60,12 @@ export function groupCommits(commit: Commit): Commit {
       let outcome: { readonly value: Awaited<ReturnType<typeof work>> } | { readonly error: unknown } | undefined;
       waiting.push({
         async run(open) {
-          const { transaction } = open;
-          await sql`savepoint member`.execute(transaction);
           try {
             outcome = { value: await work(open) };
           } catch (error) {
             outcome = { error };
-            await sql`rollback to member`.execute(transaction);
+            throw error;
           }
-          await sql`release member`.execute(transaction);
         },
         settle(undoneBy) {
           if (outcome === undefined || 'error' in outcome) reject(outcome?.error ?? undoneBy?.error);
@@ -75,4 +75,16 @@ export function groupCommits(commit: Commit): Commit {
       });
       if (!isRunning) void runAll();
     });
+}
+
+/** Behind a savepoint of its own: when it fails, it is undone alone. */
+async function runApart(member: Member, open: OpenTransaction): Promise<void> {
+  const { transaction } = open;
+  await sql`savepoint member`.execute(transaction);
+  try {
+    await member.run(open);
+  } catch {
+    await sql`rollback to member`.execute(transaction); // it keeps its error for `settle`
+  }
+  await sql`release member`.execute(transaction);
 }

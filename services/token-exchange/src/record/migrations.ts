@@ -6,6 +6,7 @@ import { type AppliedTermsTables, appliedTermsMigration } from './applied-terms.
 import { type AuditTables, auditMigration } from './audit-records.ts';
 import { type GrantTables, grantsMigration } from './grant-records.ts';
 import type { KeyPurpose, KeyState } from './key-records.ts';
+import { requestTimesMigration } from './revocation-records.ts';
 
 /**
  * The schema as it stands after the last migration.
@@ -161,6 +162,7 @@ const migrations: Record<string, Migration> = {
   '0004_keys': keys,
   '0005_applied_terms': appliedTermsMigration,
   '0006_audit': auditMigration,
+  '0007_request_times': requestTimesMigration,
 };
 
 /** Brings a database of any earlier release to the present schema. Rejects, and leaves a failed step undone, when one fails. */

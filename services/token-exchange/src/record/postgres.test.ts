@@ -188,4 +188,16 @@ describe.skipIf(!hasPostgres)('with a PostgreSQL', () => {
       await careless.remove();
     }
   });
+
+  it('is refused when the server is a standby, whose head lags behind what was acknowledged', async () => {
+    const former = await startTestPostgres();
+    try {
+      const address = await former.createDatabase();
+      await (await openPostgresStore(address, { newId })).close();
+      await former.demote();
+      await expect(openPostgresStore(address, { newId })).rejects.toThrow('the server is a standby');
+    } finally {
+      await former.remove();
+    }
+  });
 });

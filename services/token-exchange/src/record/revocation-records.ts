@@ -1,5 +1,7 @@
 import { genesisHash, type Target, type TargetKind } from '@tokenmesh/revocation';
 import { type Kysely, sql, type Transaction } from 'kysely';
+import type { Migration } from 'kysely/migration';
+import { deleteInSlices } from './delete-in-slices.ts';
 import type { Tables } from './migrations.ts';
 
 /** Where the revocation log stands: epoch E, last position n, chain hash H(n). */
@@ -18,11 +20,20 @@ export interface StoredEvent {
   readonly t: number;
 }
 
-/** A target of an event, with what operators want to know of it. */
-export interface StoredTarget extends Target {
+/** How far an event has come on its way to the courier. */
+export interface Delivery extends Pick<StoredEvent, 'n' | 't'> {
+  readonly sent: boolean;
+}
+
+/** A target of an event. */
+export interface NumberedTarget extends Target {
   readonly n: number;
   /** Milliseconds since epoch. */
   readonly t: number;
+}
+
+/** A target of an event, with what operators want to know of it. */
+export interface StoredTarget extends NumberedTarget {
   readonly revokedBy: string;
   readonly note: string;
 }
@@ -76,13 +87,11 @@ export interface RevocationRecords {
   replaceLog(head: Head): Promise<void>;
   /** Appends an event whose `n` is one above the head's, and moves the head. */
   appendEvent(event: StoredEvent & { readonly sent: boolean }, targets: readonly StoredTarget[]): Promise<void>;
-  addRequest(request: StoredRequest): Promise<void>;
-  findRequest(requestedBy: string, requestId: string): Promise<StoredRequest | undefined>;
+  addRequests(requests: readonly StoredRequest[]): Promise<void>;
+  /** Those of the named requests that were answered before. */
+  findRequests(names: readonly Pick<StoredRequest, 'requestedBy' | 'requestId'>[]): Promise<readonly StoredRequest[]>;
   suspend(suspension: Suspension): Promise<void>;
   resume(clientId: string): Promise<void>;
-
-  /** Targets in force at `nowSeconds`, oldest first. */
-  targetsInForce(nowSeconds: number): Promise<readonly StoredTarget[]>;
 
   /** Time of the oldest event that is kept, milliseconds since epoch; `undefined` when none is. */
   oldestEventMs(): Promise<number | undefined>;
@@ -100,9 +109,16 @@ export interface RevocationReads {
   events(from: number, limit: number): Promise<readonly StoredEvent[]>;
   /** What the events from position `from` to `to`, both included, target; oldest first, without targets that expired and were forgotten. */
   targetsBetween(from: number, to: number): Promise<readonly StoredTarget[]>;
+  /**
+   * What the events up to position `n` target, without what was forgotten: at most 2 000 of them, in an order of their own. The next ones are `after` the
+   * last of these; when there are none, these were all.
+   */
+  targetsUpTo(n: number, after?: Pick<NumberedTarget, 'kind' | 'value' | 'n'>): Promise<readonly NumberedTarget[]>;
   /** Events that the courier has not taken yet, oldest first. */
   unsentEvents(limit: number): Promise<readonly StoredEvent[]>;
-  markSent(n: number): Promise<void>;
+  /** Of the events from position `from` on, at most `limit`: when they were appended, and whether the courier took them. */
+  deliveries(from: number, limit: number): Promise<readonly Delivery[]>;
+  markSent(positions: readonly number[]): Promise<void>;
   isSent(n: number): Promise<boolean>;
   /** Targets in force at `nowSeconds` with positions below `before`, newest first; `limit` rows. */
   listTargets(nowSeconds: number, before: number, limit: number): Promise<readonly StoredTarget[]>;
@@ -114,6 +130,9 @@ export interface RevocationReads {
  * from a snapshot, which holds what is still in force.
  */
 const memoryMs = 24 * 60 * 60 * 1000;
+
+/** Rows read at once: some milliseconds, in which SQLite lets nobody else in. */
+const targetsAtOnce = 2_000;
 
 /** Begins an epoch of the log in a record that has none. */
 export async function beginLog(db: Kysely<Tables>, epoch: string): Promise<void> {
@@ -140,6 +159,13 @@ export function createRevocationReads(db: Kysely<Tables>): RevocationReads {
         .limit(limit)
         .execute();
     },
+    async targetsUpTo(n, after) {
+      const upTo = db.selectFrom('revocation_targets').select(['kind', 'value', 'exp', 'n', 't']).where('n', '<=', n);
+      const rest = after
+        ? upTo.where(({ eb, refTuple, tuple }) => eb(refTuple('kind', 'value', 'n'), '>', tuple(after.kind, after.value, after.n)))
+        : upTo;
+      return await rest.orderBy('kind').orderBy('value').orderBy('n').limit(targetsAtOnce).execute();
+    },
     async unsentEvents(limit) {
       return await db
         .selectFrom('revocation_events')
@@ -149,8 +175,19 @@ export function createRevocationReads(db: Kysely<Tables>): RevocationReads {
         .limit(limit)
         .execute();
     },
-    async markSent(n) {
-      await db.updateTable('revocation_events').set({ sent: 1 }).where('n', '=', n).execute();
+    async deliveries(from, limit) {
+      const rows = await db
+        .selectFrom('revocation_events')
+        .select(['n', 't', 'sent'])
+        .where('n', '>=', from)
+        .orderBy('n')
+        .limit(limit)
+        .execute();
+      return rows.map(({ n, t, sent }) => ({ n, t, sent: sent === 1 }));
+    },
+    async markSent(positions) {
+      if (positions.length === 0) return;
+      await db.updateTable('revocation_events').set({ sent: 1 }).where('n', 'in', positions).execute();
     },
     async isSent(n) {
       const row = await db.selectFrom('revocation_events').select('sent').where('n', '=', n).executeTakeFirst();
@@ -225,20 +262,32 @@ export function createRevocationRecords(db: Transaction<Tables>): RevocationReco
         .values(targets.map(({ kind, value, exp, revokedBy, note }) => ({ kind, value, exp, n, t, revoked_by: revokedBy, note })))
         .execute();
     },
-    async addRequest({ requestedBy, requestId, digest, n, acknowledgedAtMs }) {
-      await db
-        .insertInto('revocation_requests')
-        .values({ requested_by: requestedBy, request_id: requestId, digest, n, acknowledged_at: acknowledgedAtMs })
-        .execute();
+    async addRequests(requests) {
+      if (requests.length === 0) return;
+      const rows = requests.map(({ requestedBy, requestId, digest, n, acknowledgedAtMs }) => ({
+        requested_by: requestedBy,
+        request_id: requestId,
+        digest,
+        n,
+        acknowledged_at: acknowledgedAtMs,
+      }));
+      await db.insertInto('revocation_requests').values(rows).execute();
     },
-    async findRequest(requestedBy, requestId) {
-      const row = await db
+    async findRequests(names) {
+      if (names.length === 0) return [];
+      const pairs = sql.join(names.map(({ requestedBy, requestId }) => sql`(${requestedBy}, ${requestId})`));
+      const rows = await db
         .selectFrom('revocation_requests')
         .selectAll()
-        .where('requested_by', '=', requestedBy)
-        .where('request_id', '=', requestId)
-        .executeTakeFirst();
-      return row && { requestedBy, requestId, digest: row.digest, n: row.n, acknowledgedAtMs: row.acknowledged_at };
+        .where(sql<boolean>`(requested_by, request_id) in (values ${pairs})`)
+        .execute();
+      return rows.map((row) => ({
+        requestedBy: row.requested_by,
+        requestId: row.request_id,
+        digest: row.digest,
+        n: row.n,
+        acknowledgedAtMs: row.acknowledged_at,
+      }));
     },
     async suspend({ clientId, suspendedBy, suspendedAtMs, note }) {
       await db
@@ -249,10 +298,6 @@ export function createRevocationRecords(db: Transaction<Tables>): RevocationReco
     },
     async resume(clientId) {
       await db.deleteFrom('suspended_workloads').where('client_id', '=', clientId).execute();
-    },
-    async targetsInForce(nowSeconds) {
-      const rows = await db.selectFrom('revocation_targets').selectAll().where('exp', '>', nowSeconds).orderBy('n').execute();
-      return rows.map(fromTargetRow);
     },
     async oldestEventMs() {
       const row = await db.selectFrom('revocation_events').select('t').orderBy('t').limit(1).executeTakeFirst();
@@ -281,17 +326,41 @@ export function createRevocationRecords(db: Transaction<Tables>): RevocationReco
 
 /** Forgets targets that cover no living token, and requests and sent events of the day before. */
 export async function deleteExpiredRevocations(db: Kysely<Tables>, nowSeconds: number): Promise<void> {
-  await db.deleteFrom('revocation_targets').where('exp', '<=', nowSeconds).execute();
-  await db
-    .deleteFrom('revocation_requests')
-    .where('acknowledged_at', '<', nowSeconds * 1000 - memoryMs)
-    .execute();
-  await db
-    .deleteFrom('revocation_events')
-    .where('sent', '=', 1)
-    .where('t', '<', nowSeconds * 1000 - memoryMs)
-    .execute();
+  const dayAgoMs = nowSeconds * 1000 - memoryMs;
+  await deleteInSlices((limit) =>
+    db
+      .deleteFrom('revocation_targets')
+      .where(sql<boolean>`(kind, value, n) in (select kind, value, n from revocation_targets where exp <= ${nowSeconds} limit ${limit})`)
+      .executeTakeFirst(),
+  );
+  await deleteInSlices((limit) =>
+    db
+      .deleteFrom('revocation_requests')
+      .where(
+        sql<boolean>`(requested_by, request_id) in
+          (select requested_by, request_id from revocation_requests where acknowledged_at < ${dayAgoMs} limit ${limit})`,
+      )
+      .executeTakeFirst(),
+  );
+  await deleteInSlices((limit) =>
+    db
+      .deleteFrom('revocation_events')
+      .where('n', 'in', (events) =>
+        events.selectFrom('revocation_events').select('n').where('t', '<', dayAgoMs).where('sent', '=', 1).limit(limit),
+      )
+      .executeTakeFirst(),
+  );
 }
+
+/** Requests are forgotten by their time: without it, each time all of them would be looked at. */
+export const requestTimesMigration: Migration = {
+  async up(db: Kysely<unknown>) {
+    await db.schema.createIndex('revocation_requests_time').on('revocation_requests').column('acknowledged_at').execute();
+  },
+  async down(db: Kysely<unknown>) {
+    await db.schema.dropIndex('revocation_requests_time').execute();
+  },
+};
 
 async function readHead(db: Kysely<Tables>): Promise<Head> {
   return await db.selectFrom('revocation_head').select(['epoch', 'n', 'h']).executeTakeFirstOrThrow();

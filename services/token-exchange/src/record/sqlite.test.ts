@@ -110,13 +110,14 @@ describe('an SQLite record', () => {
     });
   });
 
-  it('takes no transaction once another process has opened it all the same', async () => {
+  it('takes no transaction, and tells no position, once another process has opened it all the same', async () => {
     const store = await open();
     await store.transaction((transaction) => transaction.useAssertionId('a', 'j', 1));
     const other = new DatabaseSync(join(directory.path, 'record.db'));
     other.exec("UPDATE meta SET value = value + 1 WHERE key = 'generation'"); // what opening does, where the lock does not work
     other.close();
     await expect(store.transaction((transaction) => transaction.useAssertionId('a', 'k', 1))).rejects.toThrow(StoreRestoredError);
+    await expect(store.head()).rejects.toThrow(StoreRestoredError); // no checkpoint: it could not know what the other has revoked
     await store.close();
   });
 

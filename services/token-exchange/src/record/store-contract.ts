@@ -92,6 +92,22 @@ export function testStore(name: string, open: () => Promise<Store>): void {
       expect(await between(1, 3)).toEqual([2, 3]);
     });
 
+    it('tells what all events up to a position target, page by page, each once', async () => {
+      const named = (n: number, index: number) => ({ kind: index % 2 === 0 ? 'token' : 'subject', value: `v-${index}-${n % 2}` }) as const;
+      for (let n = 1; n <= 6; n++) {
+        const targets = Array.from({ length: 500 }, (_, index) => target(n, named(n, index)));
+        await store.transaction((transaction) => transaction.appendEvent({ ...event(n), sent: true }, targets));
+      }
+      const first = await store.targetsUpTo(5);
+      const second = await store.targetsUpTo(5, first.at(-1));
+      expect([first.length, second.length, (await store.targetsUpTo(5, second.at(-1))).length]).toEqual([2_000, 500, 0]);
+      const all = [...first, ...second].map(({ kind, value, n }) => `${kind} ${value} ${n}`);
+      expect(new Set(all).size).toBe(5 * 500);
+      expect(Math.max(...[...first, ...second].map(({ n }) => n))).toBe(5);
+      const { revokedBy, note, ...numbered } = target(5, named(5, 7));
+      expect([...first, ...second]).toContainEqual(numbered);
+    });
+
     it('ends a log and begins another one, without events and with the targets that are in force', async () => {
       await append(1);
       const head = { epoch: 'next', n: 1000, h: 'h' };
@@ -119,7 +135,16 @@ export function testStore(name: string, open: () => Promise<Store>): void {
       await append(3, { sent: false });
       expect((await store.unsentEvents(10)).map(({ n }) => n)).toEqual([1, 3]);
       expect(await store.isSent(1)).toBe(false);
-      await store.markSent(1);
+      expect(await store.deliveries(1, 2)).toEqual([
+        { n: 1, t: event(1).t, sent: false },
+        { n: 2, t: event(2).t, sent: true },
+      ]);
+      expect((await store.deliveries(2, 9)).map(({ n, sent }) => [n, sent])).toEqual([
+        [2, true],
+        [3, false],
+      ]);
+      await store.markSent([]);
+      await store.markSent([1]);
       expect(await store.isSent(1)).toBe(true);
       await reopen();
       expect((await store.unsentEvents(10)).map(({ n }) => n)).toEqual([3]);
@@ -142,12 +167,28 @@ export function testStore(name: string, open: () => Promise<Store>): void {
     });
 
     it('remembers a request by who made it and under which id', async () => {
-      const request = { requestedBy: 'a', requestId: 'r1', digest: 'd', n: 1, acknowledgedAtMs: 5 };
-      await store.transaction((transaction) => transaction.addRequest(request));
-      const find = (by: string, id: string) => store.transaction((transaction) => transaction.findRequest(by, id));
-      expect(await find('a', 'r1')).toEqual(request);
-      expect(await find('b', 'r1')).toBeUndefined();
-      expect(await find('a', 'r2')).toBeUndefined();
+      const request = (requestedBy: string, requestId: string) => ({ requestedBy, requestId, digest: 'd', n: 1, acknowledgedAtMs: 5 });
+      const find = (...names: [string, string][]) =>
+        store.transaction((transaction) => transaction.findRequests(names.map(([requestedBy, requestId]) => ({ requestedBy, requestId }))));
+      const added = [request('a', 'r1'), request('a', 'r2'), request('b', 'r3')];
+      await store.transaction((transaction) => transaction.addRequests(added));
+      await store.transaction((transaction) => transaction.addRequests([]));
+      expect(await find(['a', 'r1'])).toEqual([request('a', 'r1')]);
+      expect(new Set(await find(['b', 'r3'], ['a', 'r2'], ['b', 'r2'], ['a', 'r3']))).toEqual(
+        new Set([request('a', 'r2'), request('b', 'r3')]),
+      );
+      expect([await find(['b', 'r1'], ['a', 'r4']), await find()]).toEqual([[], []]);
+      const again = store.transaction((transaction) => transaction.addRequests([request('a', 'r5'), request('a', 'r1')]));
+      await expect(again).rejects.toThrow();
+      expect(await find(['a', 'r5'])).toEqual([]);
+    });
+
+    it('takes and finds as many requests at once as one event answers', async () => {
+      const requests = Array.from({ length: 500 }, (_, index) => ({
+        ...{ requestedBy: 'a', requestId: `r${index}`, digest: 'd', n: 1, acknowledgedAtMs: 5 },
+      }));
+      await store.transaction((transaction) => transaction.addRequests(requests));
+      expect(await store.transaction((transaction) => transaction.findRequests(requests))).toHaveLength(500);
     });
 
     it('suspends and resumes a workload', async () => {
@@ -168,7 +209,6 @@ export function testStore(name: string, open: () => Promise<Store>): void {
       expect((await store.listTargets(499, 100, 10)).map(({ n }) => n)).toEqual([3, 2, 1]);
       expect(await store.listTargets(0, 4, 1)).toEqual([target(3, { note: 'stolen' })]);
       expect((await store.listTargets(0, 3, 1)).map(({ n }) => n)).toEqual([2]);
-      expect((await store.transaction((transaction) => transaction.targetsInForce(500))).map(({ n }) => n)).toEqual([1, 3]);
     });
 
     it('forgets an assertion id only when no clock tolerance could still accept the assertion', async () => {
@@ -187,18 +227,30 @@ export function testStore(name: string, open: () => Promise<Store>): void {
       expect(await revoked({ jti: 'j1' })).toBe(false);
     });
 
+    it('forgets any number of them, and nothing else', async () => {
+      await append(1, { exp: 500 });
+      const many = (from: number, exp: number) =>
+        Array.from({ length: 500 }, (_, index) => ({ ...target(1), value: `many-${from + index}`, exp }));
+      for (let n = 2; n <= 6; n++) {
+        const targets = many(500 * n, n === 6 ? 501 : 500).map((one) => ({ ...one, n }));
+        await store.transaction((transaction) => transaction.appendEvent({ ...event(n), sent: true }, targets));
+      }
+      await store.deleteExpired(500);
+      expect((await store.targetsBetween(1, 6)).map(({ n, exp }) => `${n} ${exp}`)).toEqual(Array.from({ length: 500 }, () => '6 501'));
+    });
+
     it('forgets sent events and requests after a day, and unsent events never', async () => {
       const day = 86_400;
       await append(1);
       await append(2, { sent: false });
       await store.transaction((transaction) =>
-        transaction.addRequest({ requestedBy: 'a', requestId: 'r1', digest: 'd', n: 1, acknowledgedAtMs: 1000 }),
+        transaction.addRequests([{ requestedBy: 'a', requestId: 'r1', digest: 'd', n: 1, acknowledgedAtMs: 1000 }]),
       );
       await store.deleteExpired(day + 1);
       expect((await store.events(1, 10)).map(({ n }) => n)).toEqual([1, 2]);
       await store.deleteExpired(day + 3);
       expect((await store.events(1, 10)).map(({ n }) => n)).toEqual([2]);
-      expect(await store.transaction((transaction) => transaction.findRequest('a', 'r1'))).toBeUndefined();
+      expect(await store.transaction((transaction) => transaction.findRequests([{ requestedBy: 'a', requestId: 'r1' }]))).toEqual([]);
       expect((await store.head()).n).toBe(2);
     });
 

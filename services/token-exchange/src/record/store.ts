@@ -1,6 +1,7 @@
-import type { Kysely, Transaction } from 'kysely';
+import { type Kysely, sql, type Transaction } from 'kysely';
 import { type AppliedTermsRecords, createAppliedTermsRecords } from './applied-terms.ts';
 import { type AuditEntry, type AuditRecords, appendAudit, type ChainHead, createAuditRecords } from './audit-records.ts';
+import { deleteInSlices } from './delete-in-slices.ts';
 import { createGrantRecords, deleteExpiredGrants, type GrantRecords } from './grant-records.ts';
 import { type Commit, groupCommits } from './group-commit.ts';
 import { createKeyRecords, type KeyRecords, readKeysVersion } from './key-records.ts';
@@ -90,10 +91,13 @@ export async function openStore(
     ...createRevocationReads(db),
     keysVersion: () => readKeysVersion(db),
     async deleteExpired(nowSeconds) {
-      await db
-        .deleteFrom('assertion_ids')
-        .where('exp', '<', nowSeconds - assertionGraceSeconds)
-        .execute();
+      const over = nowSeconds - assertionGraceSeconds;
+      await deleteInSlices((limit) =>
+        db
+          .deleteFrom('assertion_ids')
+          .where(sql<boolean>`(client_id, jti) in (select client_id, jti from assertion_ids where exp < ${over} limit ${limit})`)
+          .executeTakeFirst(),
+      );
       await deleteExpiredGrants(db, nowSeconds);
       await deleteExpiredRevocations(db, nowSeconds);
     },

@@ -22,6 +22,8 @@ export interface TestPostgres {
   /** Stops the server in the middle of everything; `start` recovers from its log. */
   crash(): Promise<void>;
   start(): Promise<void>;
+  /** Makes it a standby, which answers what it has and takes nothing. */
+  demote(): Promise<void>;
   /** Stops it, and removes everything. */
   remove(): Promise<void>;
 }
@@ -60,7 +62,7 @@ export async function startTestPostgres(settings: readonly string[] = []): Promi
       const said: string[] = [];
       lines.on('line', (line) => {
         if (said.length < 100) said.push(line);
-        if (line.includes('ready to accept connections')) resolve();
+        if (/ready to accept (read-only )?connections/.test(line)) resolve();
       });
       child.once('exit', () => reject(new Error(`PostgreSQL did not start:\n${said.join('\n')}`)));
     });
@@ -95,6 +97,11 @@ export async function startTestPostgres(settings: readonly string[] = []): Promi
     // SIGQUIT ends all its processes at once, without a checkpoint: what is there afterwards is what the log on disk holds
     crash: () => stop('SIGQUIT'),
     start,
+    async demote() {
+      await stop('SIGINT');
+      writeFileSync(join(data, 'standby.signal'), '');
+      await start();
+    },
     async remove() {
       await stop('SIGQUIT');
       if (existsSync(directory)) rmSync(directory, { recursive: true });

@@ -1,7 +1,6 @@
-import type { Target } from '@tokenmesh/revocation';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { StoredEvent, StoredTarget } from '../record/revocation-records.ts';
-import { type AppliedLog, createAppliedLog } from './applied-log.ts';
+import { type AppliedLog, openAppliedLog } from './applied-log.ts';
 
 const event = (n: number): StoredEvent => ({ n, compact: `c${n}`, hash: `h${n}`, t: n });
 const target = (n: number): StoredTarget => ({ kind: 'subject', value: `s${n}`, exp: 1000, n, t: n, revokedBy: 'o', note: '' });
@@ -21,6 +20,9 @@ const record = {
     const all = Array.from({ length: record.n }, (_, index) => event(index + 1));
     return all.filter(({ n }) => n >= from && n >= record.oldest).slice(0, limit);
   },
+  async targetsUpTo(to: number, after?: { readonly n: number }) {
+    return (await record.targetsBetween((after?.n ?? 0) + 1, to)).slice(0, 2);
+  },
   async targetsBetween(from: number, to: number) {
     return Array.from({ length: Math.min(record.n, to) }, (_, index) => target(index + 1)).filter(({ n }) => n >= from);
   },
@@ -28,21 +30,20 @@ const record = {
 
 let clock: { wallMs: number; monotonicMs: number };
 let heard: number[];
-let enforced: string[];
+let enforced: number[];
 let log: AppliedLog;
 
-beforeEach(() => {
+beforeEach(async () => {
   Object.assign(record, { isShared: true, epoch: 'e', n: 0, oldest: 1, up: true });
   clock = { wallMs: 100_000, monotonicMs: 500 };
   [heard, enforced] = [[], []];
-  log = open();
+  log = await open();
 });
 
-function open(): AppliedLog {
-  const opened = createAppliedLog({
+async function open(): Promise<AppliedLog> {
+  const opened = await openAppliedLog({
     store: record,
-    head: { epoch: 'e', n: record.n, h: '' },
-    entries: [],
+    head: { epoch: 'e', n: record.n, h: `h${record.n}` },
     staleAfterMs: 5000,
     onProblem: (error) => {
       throw error;
@@ -51,7 +52,7 @@ function open(): AppliedLog {
     monotonicNow: () => clock.monotonicMs,
   });
   opened.listen({ onEvent: ({ n }) => heard.push(n), onCheckpoint: () => {} });
-  opened.view.onApplied((targets: readonly Target[]) => enforced.push(...targets.map(({ value }) => value)));
+  opened.view.onApplied(() => enforced.push(opened.view.set.size));
   return opened;
 }
 
@@ -66,7 +67,7 @@ describe('the log of a shared record', () => {
   it('puts an event of its own into force at once, and tells it after those of others that come before', async () => {
     record.n = 3;
     log.put(event(3), [target(3)]);
-    expect([heard, enforced, log.n]).toEqual([[], ['s3'], 0]);
+    expect([heard, enforced, log.n]).toEqual([[], [1], 0]);
     await log.catchUp();
     expect([heard, log.n]).toEqual([[1, 2, 3], 3]);
   });
@@ -81,7 +82,7 @@ describe('the log of a shared record', () => {
     await reading;
     expect([heard, enforced]).toEqual([
       [1, 2],
-      ['s1', 's2'],
+      [1, 2],
     ]);
   });
 
@@ -104,6 +105,48 @@ describe('the log of a shared record', () => {
     record.n = 6;
     await log.catchUp();
     expect(heard).toEqual([6]);
+  });
+
+  it('captures everything up to one position, also when it knows a later event than those in between', async () => {
+    record.n = 3;
+    log.put(event(3), [target(3)]);
+    const { head, entries } = await log.capture();
+    expect([head, entries.size, entries.epoch]).toEqual([{ epoch: 'e', n: 3, h: 'h3' }, 3, 'e']);
+
+    const readHead = record.head;
+    record.head = async () => {
+      record.head = readHead;
+      const before = await readHead();
+      record.n = 5;
+      log.put(event(5), [target(5)]);
+      return before;
+    };
+    const later = await log.capture();
+    expect([later.head, later.entries.size]).toEqual([{ epoch: 'e', n: 5, h: 'h5' }, 5]);
+  });
+
+  it('captures nothing of a record that was replaced', async () => {
+    record.n = 3;
+    await log.catchUp();
+    record.epoch = 'other';
+    await expect(log.capture()).rejects.toThrow('another epoch');
+  });
+
+  it('begins with what the record had targeted before, page by page', async () => {
+    record.n = 5;
+    log = await open();
+    expect([log.n, log.view.set.size]).toEqual([5, 5]);
+    expect((await log.capture()).head).toEqual({ epoch: 'e', n: 5, h: 'h5' });
+  });
+
+  it('forgets what expired, and nothing else', async () => {
+    record.n = 2;
+    await log.catchUp();
+    log.put(event(3), [{ ...target(3), exp: 999 }]);
+    await log.expire(1000);
+    expect(log.view.set.size).toBe(2);
+    await log.expire(1001);
+    expect(log.view.set.size).toBe(0);
   });
 
   it('is stale one millisecond after S without an answer of the record, by either clock, and fresh with the next', async () => {

@@ -1,6 +1,7 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import type { RevocationView } from '@tokenmesh/interceptor';
-import { createRevocationSet, type Target } from '@tokenmesh/revocation';
-import type { Head, StoredEvent, StoredTarget } from '../record/revocation-records.ts';
+import { createRevocationSet, type PackedEntries, type Target } from '@tokenmesh/revocation';
+import type { Head, StoredEvent } from '../record/revocation-records.ts';
 import type { Store } from '../record/store.ts';
 
 /** What listens to the log as it grows, the gRPC path of the feed. Must not throw. */
@@ -31,14 +32,19 @@ export interface AppliedLog {
   /** Listeners get events in the order of their positions. Returns the way to stop. */
   listen(listener: LogListener): () => void;
   tellCheckpoint(compact: string): void;
-  expire(nowSeconds: number): void;
+  /**
+   * What is in force at one position of the log, and that position.
+   * @throws {Error} As `catchUp`.
+   */
+  capture(): Promise<{ head: Head; entries: PackedEntries }>;
+  /** Forgets what expired before; others get turns of the event loop meanwhile. */
+  expire(nowSeconds: number): Promise<void>;
 }
 
 export interface AppliedLogOptions {
-  readonly store: Pick<Store, 'isShared' | 'head' | 'events' | 'targetsBetween'>;
+  readonly store: Pick<Store, 'isShared' | 'head' | 'events' | 'targetsBetween' | 'targetsUpTo'>;
+  /** Where the record's log stood a moment ago: what it had targeted by then is read. */
   readonly head: Head;
-  /** What is in force at `head`. */
-  readonly entries: readonly StoredTarget[];
   readonly staleAfterMs: number;
   readonly onProblem: (error: unknown) => void;
   readonly now: () => number;
@@ -49,30 +55,45 @@ export interface AppliedLogOptions {
 const pageSize = 500;
 
 /**
- * Follows the revocation log in the record.
+ * Reads what is in force in the record, and follows the revocation log there.
  *
  * It asks the record instead of having itself notified: a question that fails shows, a notification that is lost does not, and what has to be
  * known is not only that something happened but also that nothing did. Both kinds of record answer it, through any pooler.
  */
-export function createAppliedLog(options: AppliedLogOptions): AppliedLog {
+export async function openAppliedLog(options: AppliedLogOptions): Promise<AppliedLog> {
   const { store, staleAfterMs, onProblem, now, monotonicNow } = options;
   const { epoch } = options.head;
-  const set = createRevocationSet();
-  set.load(options.entries);
+  const set = createRevocationSet(epoch);
   const listeners = new Set<LogListener>();
-  const appliedListeners = new Set<(targets: readonly Target[]) => void>();
-  let n = options.head.n;
+  const appliedListeners = new Set<() => void>();
+  let { n, h } = options.head;
+  let highest = n;
   let reached = { wallMs: now(), monotonicMs: monotonicNow() };
   let reading: Promise<void> = Promise.resolve();
 
-  function enforce(event: Pick<StoredEvent, 'n' | 't'>, targets: readonly Target[]): void {
+  function addToSet(event: Pick<StoredEvent, 'n' | 't'>, targets: readonly Target[]): void {
     set.apply({ n: event.n, t: event.t, targets });
-    for (const listener of appliedListeners) listener(targets);
+    highest = Math.max(highest, event.n);
+  }
+
+  function enforce(event: Pick<StoredEvent, 'n' | 't'>, targets: readonly Target[]): void {
+    addToSet(event, targets);
+    for (const listener of appliedListeners) listener();
+  }
+
+  /** Puts all targets up to a position into force, without their events, which may be forgotten. */
+  async function enforceTargets(upTo: number): Promise<void> {
+    let targets = await store.targetsUpTo(upTo);
+    for (; targets.length > 0; targets = await store.targetsUpTo(upTo, targets.at(-1))) {
+      for (const target of targets) addToSet(target, [target]);
+      for (const listener of appliedListeners) listener();
+    }
   }
 
   function apply(event: StoredEvent, targets: readonly Target[]): void {
     enforce(event, targets);
     n = event.n;
+    h = event.hash;
     for (const listener of listeners) listener.onEvent(event);
   }
 
@@ -91,25 +112,27 @@ export function createAppliedLog(options: AppliedLogOptions): AppliedLog {
     while (n < head.n) {
       const from = n + 1;
       const events = await store.events(from, pageSize);
-      const last = events.at(-1)?.n ?? head.n;
-      const targets = Map.groupBy(await store.targetsBetween(from, last), (target) => target.n);
       if (events[0]?.n === from) {
+        const targets = Map.groupBy(await store.targetsBetween(from, events.at(-1)?.n ?? from), (target) => target.n);
         // what this process appended meanwhile was applied already
         for (const event of events) if (event.n === n + 1) apply(event, targets.get(event.n) ?? []);
       } else {
         // away for so long that the events are forgotten: their targets are there as long as they matter, and streams notice the gap
-        for (const [at, [first, ...others]] of targets) if (first) enforce({ n: at, t: first.t }, [first, ...others]);
-        n = Math.max(n, last);
+        const end = events.at(-1) ?? { n: head.n, hash: head.h };
+        await enforceTargets(end.n);
+        if (end.n > n) [n, h] = [end.n, end.hash];
       }
     }
     reached = asked;
   }
 
   function catchUp(): Promise<void> {
-    const turn = reading.then(readOn);
-    reading = turn.catch(() => undefined);
-    return turn;
+    const next = reading.then(readOn);
+    reading = next.catch(() => undefined);
+    return next;
   }
+
+  await enforceTargets(n);
 
   return {
     get n() {
@@ -142,6 +165,14 @@ export function createAppliedLog(options: AppliedLogOptions): AppliedLog {
     tellCheckpoint(compact) {
       for (const listener of listeners) listener.onCheckpoint(compact);
     },
-    expire: (nowSeconds) => set.expire(nowSeconds),
+    async capture() {
+      // what others appended before an event that was appended here is missing in the set while that one is in it
+      do await catchUp();
+      while (highest > n);
+      return { head: { epoch, n, h }, entries: set.capture() };
+    },
+    async expire(nowSeconds) {
+      while (!set.expire(nowSeconds)) await turn();
+    },
   };
 }

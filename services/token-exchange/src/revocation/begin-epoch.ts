@@ -1,4 +1,4 @@
-import { genesisHash, signEvent } from '@tokenmesh/revocation';
+import { genesisHash, signEvent, type Target } from '@tokenmesh/revocation';
 import { auditEntry } from '../audit/audit.ts';
 import type { KeyRing } from '../keys/keys.ts';
 import type { Head } from '../record/revocation-records.ts';
@@ -6,7 +6,7 @@ import type { Store } from '../record/store.ts';
 
 export interface BeginEpochOptions {
   readonly store: Store;
-  readonly keys: Pick<KeyRing, 'feedKey'>;
+  readonly keys: Pick<KeyRing, 'feedKey' | 'withdraw'>;
   readonly issuer: string;
   /** The trust domain. */
   readonly mesh: string;
@@ -24,10 +24,14 @@ const epochDistance = 2 ** 32;
 const note = 'the record was restored from a backup';
 /** Verifiers may tolerate this difference of clocks at most (seconds), and so accept a token this long after its `exp`. */
 const clockToleranceSeconds = 60;
+/** How long verifiers keep and use a key that they can no longer ask about (protocol section 8). */
+const keyMemorySeconds = 24 * 60 * 60;
 
 /**
  * Begins a new epoch of the revocation log in a record that was restored from a backup. Its first event is an `all` watermark: revocations
- * since the backup are lost, so everything that was issued until now is revoked with them. What is issued afterwards works at once.
+ * since the backup are lost, so everything that was issued until now is revoked with them. What is issued afterwards works at once. The keys of the
+ * backup are withdrawn in the same event, for new ones: one of them may have been withdrawn since, and whoever has a stolen one writes any `rn` he
+ * likes; and verifiers that remember its withdrawal would refuse everything that it signs again.
  *
  * No token-exchange may be running on the record; one that is (a replica on PostgreSQL) stops revoking and has to be started again. Does NOT
  * bring back anything else that the backup lacks: workloads suspended since then are to be suspended again. The audit keeps it as `epoch.begun`.
@@ -43,16 +47,21 @@ export async function beginEpoch({ store, keys, issuer, mesh, ceilingSeconds, no
     const t = now();
     const iat = Math.floor(t / 1000);
     const n = before.n + epochDistance + 1;
-    const target = {
-      kind: 'all',
-      value: '',
-      exp: iat + (await transaction.longestLife(ceilingSeconds)) + 1 + clockToleranceSeconds,
-    } as const;
+    const kids = (await transaction.keys()).filter(({ state }) => state !== 'withdrawn').map(({ kid }) => kid);
+    await keys.withdraw(transaction, kids);
+    const exp = iat + (await transaction.longestLife(ceilingSeconds)) + 1 + clockToleranceSeconds;
+    const targets: readonly Target[] = [
+      { kind: 'all', value: '', exp },
+      ...kids.map((value) => ({ kind: 'key', value, exp: exp + keyMemorySeconds }) as const),
+    ];
     const feedKey = await keys.feedKey(transaction);
-    const { compact, hash } = signEvent({ iss: issuer, aud: mesh, iat, jti: newId(), epoch, n, t, prev, targets: [target] }, feedKey);
+    const { compact, hash } = signEvent({ iss: issuer, aud: mesh, iat, jti: newId(), epoch, n, t, prev, targets }, feedKey);
     // unsent: if there is a courier, the service hands it over when it starts
-    await transaction.appendEvent({ n, compact, hash, t, sent: false }, [{ ...target, n, t, revokedBy: 'begin-epoch', note }]);
-    const what = { epoch, n: `${n}`, former_epoch: before.epoch, former_n: `${before.n}`, note };
+    await transaction.appendEvent(
+      { n, compact, hash, t, sent: false },
+      targets.map((target) => ({ ...target, n, t, revokedBy: 'begin-epoch', note })),
+    );
+    const what = { epoch, n: `${n}`, former_epoch: before.epoch, former_n: `${before.n}`, withdrawn_keys: kids.join(', '), note };
     transaction.audit(auditEntry('epoch.begun', now, { who: 'begin-epoch', what }));
     return { epoch, n, h: hash };
   });

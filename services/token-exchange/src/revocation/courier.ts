@@ -31,6 +31,9 @@ export function createCourier(name: string, open: () => Promise<FeedPublisher>, 
 
   return {
     name,
+    get stream() {
+      return publisher?.stream;
+    },
     async publishEvent(event) {
       if (!publisher) throw new Error(`${name} is not open yet`);
       await publisher.publishEvent(event);

@@ -1,8 +1,9 @@
 import { createRevocationSet, type FeedPublisher, genesisHash, openCheckpoint, openEvent, openSnapshot } from '@tokenmesh/revocation';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Store } from '../record/store.ts';
 import { createTestIssuer, issuerUrl, mesh, operator, reasonOf, type TestIssuer } from '../testing.ts';
-import { openRevocationLog, type Revocation } from './revocation-log.ts';
+import type { Revocation } from './revocation.ts';
+import { openRevocationLog } from './revocation-log.ts';
 
 const expected = { issuer: issuerUrl, mesh };
 let issuer: TestIssuer;
@@ -43,12 +44,12 @@ describe('an append', () => {
   it('is durable, in force, and told to listeners when it is acknowledged', async () => {
     const heard: number[] = [];
     issuer.revocations.listen({ onEvent: ({ n }) => heard.push(n), onCheckpoint: () => {} });
-    const applied: string[] = [];
-    issuer.revocations.view.onApplied((targets) => applied.push(...targets.map(({ value }) => value)));
+    const applied: number[] = [];
+    issuer.revocations.view.onApplied(() => applied.push(issuer.revocations.view.set.size));
     const acknowledgement = await append('a');
     expect(acknowledgement).toEqual({ n: 1, acknowledgedAtMs: issuer.now(), broadcast: 'sent' });
     expect((await issuer.store.head()).n).toBe(1);
-    expect([heard, applied]).toEqual([[1], ['a']]);
+    expect([heard, applied]).toEqual([[1], [1]]);
     const token = { kid: 'k', claims: { sub: 'a', aud: 'x', iat: 0, rn: 0 } };
     expect(issuer.revocations.view.set.find(token)).toMatchObject({ kind: 'subject', n: 1 });
     expect(issuer.revocations.view.freshness()).toMatchObject({ state: 'fresh', ageMs: 0, n: 1 });
@@ -182,6 +183,36 @@ describe('how long a revocation is remembered', () => {
     expect((await events()).at(-1)?.event.targets[0]?.exp).toBe(nowSeconds() + 3600 + 1 + 60);
   });
 
+  it('outlives a clock that is ahead for a while, in force here, in the record and in snapshots', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const log = await openLog(issuer.store);
+    await log.append(revocation('a'));
+    issuer.clock.nowMs += 7_200_000;
+    const { chunks } = await log.snapshot();
+    vi.advanceTimersByTime(30_000);
+    await log.close(); // waits for the housekeeping
+    issuer.clock.nowMs -= 7_200_000;
+    expect(chunks.length).toBe(1);
+    expect(log.view.set.find({ kid: 'k', claims: { sub: 'a', aud: 'x', iat: 0, rn: 0 } })).toMatchObject({ n: 1 });
+    const inForce = await issuer.store.listTargets(nowSeconds(), Number.MAX_SAFE_INTEGER, 10);
+    expect(inForce.map(({ value }) => value)).toEqual(['a']);
+  });
+
+  it('counts from the latest time that tokens were dated with, also after a restart with a clock that is behind', async () => {
+    const atFirst = nowSeconds();
+    await append('a');
+    issuer.clock.nowMs -= 7_200_000;
+    expect(await expOf({ kind: 'subject', value: 'b' })).toBe(atFirst + 900 + 1 + 60);
+    issuer.clock.nowMs += 14_400_000;
+    await append('c'); // as the newest one it tells the next process what time it was
+    issuer.clock.nowMs -= 7_200_000;
+    const again = await openLog(issuer.store);
+    await again.append(revocation('d'));
+    await again.close();
+    expect((await events()).at(-1)?.event.targets[0]?.exp).toBe(atFirst + 7200 + 900 + 1 + 60);
+  });
+
   it('T-32 outlasts a restart', async () => {
     await append('a');
     const again = await openLog(issuer.store);
@@ -217,11 +248,22 @@ describe('checkpoints and snapshots', () => {
     await append('a');
     await append('b', { targets: [{ kind: 'token', value: 'j', exp: Math.floor(issuer.now() / 1000) - 61 }] });
     await append('a');
-    const { head, entries } = openSnapshot(await issuer.revocations.snapshot(), issuer.keys.feed.verification, expected);
+    const { head, entries } = await openSnapshot(await issuer.revocations.snapshot(), issuer.keys.feed.verification, expected);
     expect(head).toMatchObject({ n: 3, t: issuer.now(), h: (await issuer.store.head()).h });
     const set = createRevocationSet();
     set.load(entries);
-    expect([...set.entries()].map(({ kind, value, n }) => [kind, value, n])).toEqual([['subject', 'a', 3]]);
+    expect(set.size).toBe(1); // the other one has expired
+    expect(set.find({ kid: 'k', claims: { sub: 'a', aud: 'x', iat: 0, rn: 2 } })).toEqual({ kind: 'subject', value: 'a', n: 3 });
+  });
+
+  it('are one snapshot for a fleet that starts at once, and what came after it is served as events', async () => {
+    await append('a');
+    const snapshots = await Promise.all(Array.from({ length: 1000 }, () => issuer.revocations.snapshot()));
+    await append('b');
+    expect(new Set([...snapshots, await issuer.revocations.snapshot()]).size).toBe(1);
+    const [snapshot = { head: '', chunks: [] }] = snapshots;
+    const { head } = await openSnapshot(snapshot, issuer.keys.feed.verification, expected);
+    expect((await issuer.revocations.events(head.n + 1, 10)).map(({ n }) => n)).toEqual([2]);
   });
 
   it('come every second, to listeners and the courier', async () => {
@@ -240,7 +282,20 @@ describe('the outbox', () => {
     const log = await openLog(issuer.store, { publisher: courier });
     expect(await log.append(revocation('a'))).toMatchObject({ n: 1, broadcast: 'sent' });
     expect(courier.published).toEqual([1]);
+    await log.close();
     expect(await issuer.store.unsentEvents(10)).toEqual([]);
+  });
+
+  it('hands an event over before anybody here hears of it', async () => {
+    const heard: string[] = [];
+    const courier = createTestPublisher();
+    // the libraries of couriers write at the end of the turn
+    courier.onPublished = () => queueMicrotask(() => heard.push('courier'));
+    const log = await openLog(issuer.store, { publisher: courier });
+    log.listen({ onEvent: () => heard.push('stream'), onCheckpoint: () => {} });
+    log.view.onApplied(() => heard.push('own verifier'));
+    await log.append(revocation('a'));
+    expect(heard).toEqual(['courier', 'own verifier', 'stream']);
     await log.close();
   });
 
@@ -270,6 +325,43 @@ describe('the outbox', () => {
     expect(await log.append(revocation('a'))).toMatchObject({ broadcast: 'pending' });
     deliver();
     await log.close();
+  });
+
+  it('marks together what the courier took, and hands over once more only what it never took', async () => {
+    const courier = createTestPublisher();
+    const marked: (readonly number[])[] = [];
+    const store: Store = {
+      ...issuer.store,
+      markSent(positions) {
+        marked.push(positions);
+        return issuer.store.markSent(positions);
+      },
+    };
+    const log = await openLog(store, { publisher: courier });
+    for (const value of ['a', 'b', 'c']) await log.append(revocation(value, { requestId: value }));
+    expect(await log.append(revocation('c', { requestId: 'c' }))).toMatchObject({ n: 3, broadcast: 'sent' });
+    await log.close();
+    expect(marked.flat()).toEqual([1, 2, 3]);
+    expect(courier.published).toEqual([1, 2, 3]);
+  });
+
+  it('hands over hundreds that stayed behind in one sweep, each once', async () => {
+    const away = createTestPublisher();
+    away.up = false;
+    const first = await openLog(issuer.store, { publisher: away });
+    await issuer.store.transaction(async (transaction) => {
+      for (let count = 0; count < 250; count++) await first.appendIn(transaction, revocation(`s${count}`));
+    });
+    await first.close();
+    const courier = createTestPublisher();
+    const all = new Promise<void>((resolve) => {
+      courier.onPublished = () => courier.published.length === 250 && resolve();
+    });
+    const second = await openLog(issuer.store, { publisher: courier });
+    await all;
+    await second.close();
+    expect(courier.published).toEqual(Array.from({ length: 250 }, (_, index) => index + 1));
+    expect(await issuer.store.unsentEvents(1)).toEqual([]);
   });
 
   it('hands over what an earlier process committed and did not publish', async () => {
