@@ -3,8 +3,9 @@ export { type AccessRuleMembers, type AccessRules, accessRules, type DescribedSe
 export type { PresentedCredential } from './incoming/bearer.ts';
 export type { ProofPolicy } from './incoming/binding.ts';
 export { type Caller, callerOf, can, findCaller } from './incoming/caller.ts';
-export type { Introspection } from './incoming/introspector.ts';
 // for authors of libraries and of token-exchange
+export { checkRule, type JudgedToken, type RuleCheck } from './incoming/check-rule.ts';
+export type { Introspection } from './incoming/introspector.ts';
 export { type Rule, readRule, readRules } from './incoming/rules.ts';
 export { servedMethods } from './incoming/served-methods.ts';
 export type { RefusedCall } from './incoming/server-interceptor.ts';
@@ -14,14 +15,12 @@ export {
   type AdmittedCall,
   type CallVerifier,
   type CallVerifierOptions,
-  checkRule,
   createCallVerifier,
-  type JudgedToken,
   type Peer,
   type RevocationView,
-  type RuleCheck,
   type TrustedIssuer,
 } from './incoming/verify-call.ts';
+export type { HealthReportOptions, HealthStatuses } from './mesh/health-report.ts';
 export type { IssuerChange } from './mesh/issuer-connection.ts';
 export { createMesh, type Mesh, type MeshChange, type MeshOptions, type TrustedMesh } from './mesh/mesh.ts';
 export type { MeshDescription, Tolerances } from './mesh/mesh-description.ts';

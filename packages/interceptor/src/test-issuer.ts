@@ -23,7 +23,7 @@ export const orders = 'spiffe://shop.test/orders';
 export function createTestIssuer(name = 'https://token-exchange.shop.test'): TestIssuer {
   const key = generateSigningKey('ES256', 'test-key');
   const set = createRevocationSet();
-  const listeners = new Set<(targets: readonly Target[]) => void>();
+  const listeners = new Set<() => void>();
   let issued = 0;
   let n = 0;
   const test: TestIssuer = {
@@ -60,7 +60,7 @@ export function createTestIssuer(name = 'https://token-exchange.shop.test'): Tes
       n++;
       const full = targets.map((target) => ({ ...target, exp: Math.floor(test.nowMs / 1000) + 1000 }));
       set.apply({ n, t: test.nowMs, targets: full });
-      for (const listener of listeners) listener(full);
+      for (const listener of listeners) listener();
     },
   };
   return test;

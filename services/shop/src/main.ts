@@ -46,6 +46,7 @@ server.addService(...mesh.streamCredential()); // callers keep their streams bey
 
 const health = new HealthImplementation({ '': 'NOT_SERVING' });
 health.addToServer(server);
+const stopServing = mesh.reportHealth(health); // SERVING once keys, revocations and a token for whom it calls are in
 
 const port = await new Promise<number>((resolve, reject) => {
   const address = setting(process.env, 'SHOP_LISTEN');
@@ -54,7 +55,7 @@ const port = await new Promise<number>((resolve, reject) => {
 log('listening', { port });
 
 async function drain() {
-  health.setStatus('', 'NOT_SERVING');
+  stopServing();
   const limit = setTimeout(() => server.forceShutdown(), drainLimitMs);
   await new Promise((resolve) => server.tryShutdown(resolve));
   clearTimeout(limit);
@@ -65,9 +66,7 @@ async function drain() {
 process.once('SIGTERM', drain);
 process.once('SIGINT', drain);
 
-// Keys, revocations and a token for whom it calls are in.
 await mesh.ready();
-health.setStatus('', 'SERVING');
 log('serving');
 
 function log(event: string, more: object = {}) {

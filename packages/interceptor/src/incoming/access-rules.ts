@@ -16,6 +16,7 @@ export interface AccessRuleMembers {
   readonly require_binding?: boolean;
   readonly class?: 'METHOD_CLASS_STANDARD' | 'METHOD_CLASS_CRITICAL';
   readonly max_stale_ms?: number;
+  readonly max_blind_ms?: number;
 }
 
 /** The names that the type knows, without the index signature that generated definitions inherit. */

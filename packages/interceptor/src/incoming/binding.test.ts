@@ -16,6 +16,7 @@ const rule: Rule = {
   requireBinding: false,
   class: 'standard',
   maxStaleMs: undefined,
+  maxBlindMs: undefined,
 };
 const otherMethod: Rule = { ...rule, method: '/shop.v1.Orders/Upload' };
 const bindingRequired: Rule = { ...rule, requireBinding: true };

@@ -3,6 +3,7 @@ import { beforeEach, expect, it } from 'vitest';
 import { createIntrospector, type Introspection, type Introspector } from './introspector.ts';
 
 let nowMs: number;
+let monotonicMs: number;
 /** Questions that were put to the issuer and have no answer yet, by token. */
 let open: Map<string, PromiseWithResolvers<Introspection>>;
 let asked: number;
@@ -10,6 +11,7 @@ let introspector: Introspector;
 
 beforeEach(() => {
   nowMs = 0;
+  monotonicMs = 0;
   asked = 0;
   open = new Map();
   const introspect = (compact: string) => {
@@ -18,7 +20,11 @@ beforeEach(() => {
     open.set(compact, question);
     return question.promise;
   };
-  introspector = createIntrospector(introspect, () => nowMs);
+  introspector = createIntrospector(
+    introspect,
+    () => nowMs,
+    () => monotonicMs,
+  );
 });
 
 /** Asks, and says whether the question was refused. */
@@ -68,4 +74,36 @@ it('T-44: ten thousand answers are kept, and the oldest is given up for one more
   expect(asked).toBe(10_001);
   isRefused('token 0');
   expect(asked).toBe(10_002);
+});
+
+it('an issuer that could not be asked is left alone for 100 ms, and asked again then', async () => {
+  isRefused('token 0');
+  await settle('token 0', 'fail');
+  nowMs += 99;
+  const unasked = introspector.ask('token 1');
+  expect(asked).toBe(1);
+  await expect(unasked).rejects.toThrow('down');
+  nowMs += 1;
+  isRefused('token 1');
+  await settle('token 1', 'answer');
+  expect(asked).toBe(2);
+});
+
+it.each([
+  ['a token that nobody has verified', 'a token that was', '10.0.0.1', undefined],
+  ['a token that was verified', 'one that nobody has verified', undefined, '10.0.0.1'],
+])('a failed question about %s keeps nobody from asking about %s', async (_, __, first, second) => {
+  isRefused('token 0', first);
+  await settle('token 0', 'fail');
+  expect(isRefused('token 1', second)).toBe(false);
+  expect(asked).toBe(2);
+});
+
+it('an issuer that could not be asked is not left alone for longer because the clock was set back', async () => {
+  isRefused('token 0');
+  await settle('token 0', 'fail');
+  nowMs -= 3_600_000;
+  monotonicMs += 100;
+  isRefused('token 1');
+  expect(asked).toBe(2);
 });

@@ -5,13 +5,14 @@ import { createTestIssuer, gateway, orders, type TestIssuer } from '../test-issu
 import { until } from '../test-shop.ts';
 import { createLiveCalls, type LiveCalls, type WatchedCall } from './live-calls.ts';
 import { type Rule, readRules } from './rules.ts';
+import type { Staleness } from './staleness.ts';
 
 const rule = readRules([shopPackage]).get('/shop.v1.Orders/Track') as Rule;
 let issuer: TestIssuer;
 let liveCalls: LiveCalls;
 let looks: number;
 let sweeps: number;
-let staleness: 'fresh' | 'tolerated' | 'closed';
+let staleness: Staleness;
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'], now: Date.UTC(2026, 0, 1) });
@@ -99,10 +100,59 @@ describe('createLiveCalls', () => {
     }
     looks = 0;
     for (let n = 0; n < 100; n++) issuer.revoke({ kind: 'client', value: gateway }, { kind: 'chain', value: `somebody-else-${n}` });
+    await until(() => ended === 9_000);
     await turn();
-    expect(ended).toBe(9_000);
     expect(liveCalls.size).toBe(1_000);
     expect(looks).toBe(10_000);
+  });
+
+  it.each([
+    ['one revocation covers', () => issuer.revoke({ kind: 'client', value: gateway })],
+    ['end with their token', () => void vi.advanceTimersByTime(300_000)],
+  ])('lets other work of the process go on while it ends many streams that %s', async (_, endAll) => {
+    const token = await verified({ exp: inSeconds(300) });
+    const order: ('ended' | 'other work')[] = [];
+    for (let n = 0; n < 200; n++) {
+      const call = liveCalls.add({
+        token,
+        rule,
+        end() {
+          const since = performance.now();
+          while (performance.now() - since < 0.5); // as long as a slow stream takes to end: 100 ms for all of them
+          order.push('ended');
+          call.release();
+        },
+      });
+    }
+    endAll();
+    while (liveCalls.size > 0) {
+      await new Promise((resolve) => setImmediate(resolve));
+      order.push('other work');
+    }
+    const [first, last] = [order.indexOf('ended'), order.lastIndexOf('ended')];
+    expect(order.slice(first, last).filter((what) => what === 'other work').length).toBeGreaterThan(1);
+    expect(order.filter((what) => what === 'ended')).toHaveLength(200);
+  });
+
+  it('ends a stream that it had passed already when its revocation came', async () => {
+    const [passed, covered] = [await verified({ txn: 'passed' }), await verified({ txn: 'covered' })];
+    const ends: string[] = [];
+    const add = (token: VerifiedToken, onEnd: () => void) => {
+      const call = liveCalls.add({
+        token,
+        rule,
+        end() {
+          ends.push(token.claims.txn);
+          call.release();
+          onEnd();
+        },
+      });
+    };
+    add(passed, () => {});
+    add(covered, () => issuer.revoke({ kind: 'chain', value: 'passed' }));
+    issuer.revoke({ kind: 'chain', value: 'covered' });
+    await until(() => liveCalls.size === 0);
+    expect(ends).toEqual(['covered', 'passed']);
   });
 
   it('ends a call at the end of its token, not a millisecond before', async () => {
@@ -154,12 +204,12 @@ describe('createLiveCalls', () => {
     expect(ends).toEqual(['TOKEN_EXPIRED']);
   });
 
-  it('ends a call when revocations were not heard for longer than its method takes, and no earlier', async () => {
+  it.each(['asked', 'closed'] as const)('ends a call when calls of its method are %s, not when they are tolerated', async (state) => {
     const { ends } = watch(await verified());
     staleness = 'tolerated';
     await until(() => sweeps > 0);
     expect(ends).toEqual([]);
-    staleness = 'closed';
+    staleness = state;
     await until(() => ends.length > 0);
     expect(ends).toEqual(['REVOCATION_STALE']);
   });
@@ -213,6 +263,35 @@ describe('renew', () => {
     const { token } = call;
     expect(call.renew(await verified({ exp: inSeconds(seconds) }))).toBe(inSeconds(300));
     expect(call.token).toBe(token);
+  });
+
+  it('lets a stream live on that is renewed before its end has its turn', async () => {
+    const tokens = [await verified({ exp: inSeconds(300) }), await verified({ exp: inSeconds(500) })] as const;
+    const slow = () => {
+      const since = performance.now();
+      while (performance.now() - since < 10); // longer than a slice
+    };
+    const ended: string[] = [];
+    const [first, second] = ['first', 'second'].map((name) => {
+      const call: WatchedCall = liveCalls.add({
+        token: tokens[0],
+        rule,
+        end() {
+          ended.push(name);
+          call.release();
+          slow();
+        },
+      });
+      return call;
+    });
+    vi.advanceTimersByTime(300_000);
+    expect(ended).toEqual(['first']);
+    expect(second?.renew(tokens[1])).toBe(inSeconds(500));
+    await turn();
+    await turn();
+    expect(ended).toEqual(['first']);
+    expect(liveCalls.size).toBe(1);
+    expect(first?.token).toBe(tokens[0]);
   });
 
   it('with a token that was revoked since it was verified is refused, and the call keeps what it has', async () => {

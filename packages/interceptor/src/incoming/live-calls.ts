@@ -1,5 +1,8 @@
+import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises';
+import type { Match, TargetKind } from '@tokenmesh/revocation';
 import { TokenError, type VerifiedToken } from '@tokenmesh/token';
 import type { Rule } from './rules.ts';
+import type { Staleness } from './staleness.ts';
 import type { CallVerifier } from './verify-call.ts';
 
 /** A stream that was admitted and has not ended. */
@@ -48,6 +51,10 @@ export interface LiveCalls {
 
 /** How often staleness is looked at: added to the bound after which a stream ends that can no longer be checked. */
 const sweepMs = 100;
+/** A pass over many streams lets other work of the process go on this often. */
+const sliceMs = 5;
+/** Longest rest between two passes, however many revocations come in: part of the 100 ms within which a stream ends. */
+const maxRestMs = 50;
 /** `setTimeout` takes no more, and would fire at once. */
 const maxTimeoutMs = 2 ** 31 - 1;
 
@@ -58,7 +65,22 @@ export function createLiveCalls(options: {
 }): LiveCalls {
   const { verifier, clockToleranceSeconds, now } = options;
   const live = new Set<Watched>();
-  let sweepPending = false;
+  /** Those of them whose time is over, and which end in their turn. */
+  const over = new Set<Watched>();
+  /** How often revocations came in. */
+  let revocations = 0;
+  let lastRefusal: { readonly kind: TargetKind; readonly n: number; readonly error: TokenError } | undefined;
+  let closed = false;
+
+  // one for all streams that end alike: an error of its own for each would take a third of the whole time
+  const expired = new TokenError('TOKEN_EXPIRED', 'the token expired during the call');
+  const tooStale = new TokenError('REVOCATION_STALE', 'the revocation feed has not been heard for too long');
+  function revokedBy({ kind, n }: Pick<Match, 'kind' | 'n'>): TokenError {
+    if (lastRefusal?.kind !== kind || lastRefusal.n !== n) {
+      lastRefusal = { kind, n, error: new TokenError('TOKEN_REVOKED', `revoked by ${kind} at position ${n}`) };
+    }
+    return lastRefusal.error;
+  }
 
   class Watched implements WatchedCall {
     readonly #call: LiveCall;
@@ -89,7 +111,8 @@ export function createLiveCalls(options: {
       const opened = this.#call.token.claims;
       const opening = { ...token, claims: { ...opened, jti: claims.jti, rn: claims.rn, iat: claims.iat } };
       const match = verifier.findRevocation(token) ?? verifier.findRevocation(opening);
-      if (match) throw new TokenError('TOKEN_REVOKED', `revoked by ${match.kind} at position ${match.n}`);
+      if (match) throw revokedBy(match);
+      over.delete(this);
       this.token = token;
       this.#opening = opening;
       this.#liveUntilExp();
@@ -100,20 +123,25 @@ export function createLiveCalls(options: {
     release(): void {
       clearTimeout(this.#timer);
       live.delete(this);
+      over.delete(this);
+    }
+
+    /** Ends the stream because its time is over. */
+    expire(): void {
+      over.delete(this);
+      this.#call.end(expired);
     }
 
     /** Ends the stream when a revocation covers it. */
     endIfRevoked(): void {
       const match = verifier.findRevocation(this.token) ?? (this.#opening && verifier.findRevocation(this.#opening));
-      if (match) this.#call.end(new TokenError('TOKEN_REVOKED', `revoked by ${match.kind} at position ${match.n}`));
+      if (match) this.#call.end(revokedBy(match));
     }
 
     /** Ends the stream when its time is over by the clock, which may have been set since the timer was. */
     endIfOver(nowMs: number): void {
-      if (nowMs >= this.#endsAtMs) this.#call.end(new TokenError('TOKEN_EXPIRED', 'the token expired during the call'));
-      else if (verifier.staleness(this.#call.rule, this.token) === 'closed') {
-        this.#call.end(new TokenError('REVOCATION_STALE', 'the revocation feed has not been heard for too long'));
-      }
+      if (nowMs >= this.#endsAtMs) this.expire();
+      else if (!goesOn[verifier.staleness(this.#call.rule, this.token)]) this.#call.end(tooStale);
     }
 
     // a token that only tolerance let in lives until tolerance ends; every other one until `exp`
@@ -125,7 +153,10 @@ export function createLiveCalls(options: {
     #awaitExp(): void {
       clearTimeout(this.#timer);
       const leftMs = this.#endsAtMs - now();
-      const expire = () => this.#call.end(new TokenError('TOKEN_EXPIRED', 'the token expired during the call'));
+      const expire = () => {
+        over.add(this);
+        void endOver();
+      };
       this.#timer = setTimeout(leftMs > maxTimeoutMs ? () => this.#awaitExp() : expire, Math.min(leftMs, maxTimeoutMs)).unref();
     }
 
@@ -135,20 +166,55 @@ export function createLiveCalls(options: {
     }
   }
 
-  // a burst of events is one pass over the streams, not one each
+  // A burst of events is one pass over the streams, not one each; events that never cease cost half of the time at most.
+  let isEnding = false;
+  async function endRevoked(): Promise<void> {
+    if (isEnding) return;
+    isEnding = true;
+    await turn();
+    for (let seen = -1; seen !== revocations && !closed; ) {
+      seen = revocations;
+      const beganAt = performance.now();
+      await inSlices(live, (call) => call.endIfRevoked());
+      if (seen !== revocations) await delay(Math.min(performance.now() - beganAt, maxRestMs), undefined, { ref: false });
+    }
+    isEnding = false; // in the turn of the last look: a revocation that comes next begins another pass
+  }
   const stopListening = verifier.onRevocation(() => {
-    if (sweepPending || live.size === 0) return;
-    sweepPending = true;
-    setImmediate(() => {
-      sweepPending = false;
-      for (const call of live) call.endIfRevoked();
-    });
+    revocations++;
+    if (live.size > 0) void endRevoked();
   });
 
-  const sweep = setInterval(() => {
-    const nowMs = now();
-    for (const call of live) call.endIfOver(nowMs);
+  // streams that were opened with one token end at one moment
+  let isEndingOver = false;
+  async function endOver(): Promise<void> {
+    if (isEndingOver) return;
+    isEndingOver = true;
+    while (over.size > 0 && !closed) await inSlices(over, (call) => call.expire());
+    isEndingOver = false;
+  }
+
+  let isSweeping = false;
+  const sweep = setInterval(async () => {
+    if (isSweeping) return;
+    isSweeping = true;
+    await inSlices(live, (call) => call.endIfOver(now()));
+    isSweeping = false;
   }, sweepMs).unref();
+
+  /** Visits every stream; those that come in meanwhile, too, and not those that have ended. */
+  async function inSlices(calls: ReadonlySet<Watched>, visit: (call: Watched) => void): Promise<void> {
+    let sliceEndsAt = performance.now() + sliceMs;
+    for (const call of calls) {
+      if (performance.now() >= sliceEndsAt) {
+        await turn();
+        if (closed) return;
+        sliceEndsAt = performance.now() + sliceMs;
+        if (!calls.has(call)) continue; // it has ended meanwhile
+      }
+      visit(call);
+    }
+  }
 
   return {
     add(call) {
@@ -161,8 +227,12 @@ export function createLiveCalls(options: {
       return live.size;
     },
     close() {
+      closed = true;
       stopListening();
       clearInterval(sweep);
     },
   };
 }
+
+/** Whether a stream may live on that was admitted when revocations were fresher. There is nobody to ask for each of its messages. */
+const goesOn: Readonly<Record<Staleness, boolean>> = { fresh: true, tolerated: true, asked: false, closed: false };

@@ -16,6 +16,7 @@ const rule: Rule = {
   requireBinding: false,
   class: 'standard',
   maxStaleMs: undefined,
+  maxBlindMs: undefined,
 };
 const from = (address: string): Peer => ({ certificateThumbprint: () => 'A'.repeat(43), address });
 const newToken = () => `tm_${randomBytes(32).toString('base64url')}`;

@@ -26,6 +26,7 @@ describe('readRules', () => {
       requireBinding: false,
       class: 'standard',
       maxStaleMs: undefined,
+      maxBlindMs: undefined,
     });
     expect(rules.get('/shop.v1.Payments/Refund')?.class).toBe('critical');
     expect(rules.get('/tokenmesh.v1.TokenExchange/GetJwks')?.public).toBe(true);
@@ -34,7 +35,7 @@ describe('readRules', () => {
 
   it('keeps several values and a single one alike', () => {
     expect(
-      readRules([packageWith({ scopes: ['a', 'b'], callers: 'spiffe://x/y', max_act_depth: 0, max_stale_ms: 250 })])
+      readRules([packageWith({ scopes: ['a', 'b'], callers: 'spiffe://x/y', max_act_depth: 0, max_stale_ms: 250, max_blind_ms: 9_000 })])
         .values()
         .next().value,
     ).toMatchObject({
@@ -42,6 +43,7 @@ describe('readRules', () => {
       callers: ['spiffe://x/y'],
       maxActDepth: 0,
       maxStaleMs: 250,
+      maxBlindMs: 9_000,
     });
   });
 
@@ -109,6 +111,7 @@ describe('readRules', () => {
     ['a number as scope', { scopes: 3 }, /non-empty text/],
     ['an unknown class', { scopes: 'a', class: 'CRITICAL' }, /METHOD_CLASS_STANDARD or METHOD_CLASS_CRITICAL/],
     ['a negative age', { scopes: 'a', max_stale_ms: -1 }, /whole number/],
+    ['a blind age of a critical method', { scopes: 'a', class: 'METHOD_CLASS_CRITICAL', max_blind_ms: 0 }, /standard methods/],
     ['a broken number as age', { scopes: 'a', max_stale_ms: 1.5 }, /whole number/],
     ['a list as age', { scopes: 'a', max_stale_ms: [1] }, /whole number/],
     ['text as a flag', { public: 'yes' }, /true or false/],

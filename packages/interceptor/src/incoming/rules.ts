@@ -16,10 +16,12 @@ export interface Rule {
   /** Longest act chain accepted; `undefined`: no limit of its own. */
   readonly maxActDepth: number | undefined;
   readonly requireBinding: boolean;
-  /** `critical` methods are closed while revocations cannot be checked; `standard` ones go on until the token's own life bounds it. */
+  /** `critical` methods ask token-exchange while revocations cannot be checked, or are closed; `standard` ones go on up to `maxBlindMs`. */
   readonly class: 'standard' | 'critical';
   /** Age at which revocation data counts as stale here, in milliseconds; `undefined`: the verifier's own. */
   readonly maxStaleMs: number | undefined;
+  /** Age up to which a `standard` method goes on, in milliseconds; `undefined`: the verifier's own. */
+  readonly maxBlindMs: number | undefined;
 }
 
 const option = '(tokenmesh.v1.access)';
@@ -33,6 +35,7 @@ const knownMembers = new Set([
   'class',
   'max_stale_ms',
   'any_caller',
+  'max_blind_ms',
 ]);
 
 /** Health is what load balancers ask before there is any token. */
@@ -112,7 +115,9 @@ export function readRule(path: string, access: unknown): Rule {
     requireBinding: flag(path, members, 'require_binding'),
     class: methodClass(path, members),
     maxStaleMs: count(path, members, 'max_stale_ms'),
+    maxBlindMs: count(path, members, 'max_blind_ms'),
   };
+  if (rule.class === 'critical' && rule.maxBlindMs !== undefined) throw new TypeError(`${path}: max_blind_ms is for standard methods`);
   const opens = rule.scopes.length + rule.anyScope.length + rule.callers.length > 0 || rule.public || flag(path, members, 'any_caller');
   if (!opens) throw new TypeError(`${path}: the access rule opens nothing; say scopes, any_scope, callers, any_caller or public`);
   return rule;

@@ -15,6 +15,7 @@ export function servedMethods(rules: readonly Rule[]): ServedMethods {
       any_caller: !rule.public && rule.scopes.length + rule.anyScope.length + rule.callers.length === 0,
       ...(rule.maxActDepth !== undefined && { max_act_depth: rule.maxActDepth }),
       ...(rule.maxStaleMs !== undefined && { max_stale_ms: rule.maxStaleMs }),
+      ...(rule.maxBlindMs !== undefined && { max_blind_ms: rule.maxBlindMs }),
     },
   }));
   return { methods };

@@ -130,7 +130,7 @@ function verifyingInterceptor(
 
     function admit(metadata: Metadata, admitted: AdmittedCall, rule: Rule, next: (metadata: Metadata) => void): void {
       if (ended) return;
-      span?.setAttribute('tokenmesh.decision', 'allow');
+      span?.setAttributes({ 'tokenmesh.decision': 'allow', ...(admitted.caller.stale && { 'tokenmesh.stale': true }) });
       metadata.remove('authorization');
       if (hasProof) metadata.remove('dpop');
       keepCaller(metadata, admitted.caller);

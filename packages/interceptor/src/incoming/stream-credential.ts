@@ -3,9 +3,9 @@ import { type Metadata, status } from '@grpc/grpc-js';
 import { type StreamCredentialHandlers, tokenmesh } from '@tokenmesh/proto';
 import { actorChain, type ServiceTokenClaims, TokenError, type VerifiedToken } from '@tokenmesh/token';
 import { toStatus } from '../status.ts';
+import { checkRule } from './check-rule.ts';
 import type { WatchedCall } from './live-calls.ts';
 import { type Rule, readRule } from './rules.ts';
-import { checkRule } from './verify-call.ts';
 
 /** The response metadata that names a live stream to its caller: 128 random bits, base64url. */
 export const streamIdKey = 'tokenmesh-stream-id';

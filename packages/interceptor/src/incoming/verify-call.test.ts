@@ -1,9 +1,10 @@
 import { TokenError } from '@tokenmesh/token';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { createTestIssuer, gateway, orders, type TestIssuer } from '../test-issuer.ts';
+import { checkRule } from './check-rule.ts';
 import type { Introspection } from './introspector.ts';
 import type { Rule } from './rules.ts';
-import { type AdmittedCall, type CallVerifier, checkRule, createCallVerifier, type Peer } from './verify-call.ts';
+import { type AdmittedCall, type CallVerifier, createCallVerifier, type Peer } from './verify-call.ts';
 
 const rule: Rule = {
   method: '/shop.v1.Orders/Create',
@@ -15,6 +16,7 @@ const rule: Rule = {
   requireBinding: false,
   class: 'standard',
   maxStaleMs: undefined,
+  maxBlindMs: undefined,
 };
 const critical: Rule = { ...rule, class: 'critical' };
 const peer: Peer = { certificateThumbprint: () => 'A'.repeat(43), address: '10.1.2.3' };
@@ -253,6 +255,27 @@ describe('createCallVerifier', () => {
       );
       expect(reason).toBe(expected);
     });
+
+    it.each([
+      [100, 250, 'ADMITTED'],
+      [100, 251, 'REVOCATION_STALE'],
+      [400, 400, 'ADMITTED'],
+      [400, 401, 'REVOCATION_STALE'],
+    ])("on a method that takes an age of %d ms takes token-exchange's word for %d ms: %s", async (maxStaleMs, lateMs, expected) => {
+      verifier = open(async () => {
+        issuer.nowMs += lateMs;
+        return { active: true, claims: { jti: 'j1' } };
+      });
+      issuer.freshness = stale(6_000);
+      const rule = { ...critical, maxStaleMs };
+      const outcome = Promise.resolve(verifier.verify(bearer(issuer.token({ jti: 'j1' })), rule, peer));
+      expect(
+        await outcome.then(
+          () => 'ADMITTED',
+          ({ reason }: TokenError) => reason,
+        ),
+      ).toBe(expected);
+    });
   });
 
   it.each([
@@ -268,6 +291,8 @@ describe('createCallVerifier', () => {
     ['clockToleranceSeconds', 2, 2.5],
     ['opaqueKeepMs', 300_000, 300_001],
     ['opaqueKeepMs', 0, -1],
+    ['maxBlindMs', 0, -1],
+    ['maxBlindMs', 900_000, Number.NaN],
   ])('T-44: may be made with %s of %d, and not of %d', (name, right, wrong) => {
     const options = { audience: orders, issuer: issuer.issuer, keys: issuer.keys, revocation: issuer.revocation };
     expect(() => createCallVerifier({ ...options, [name]: right })).not.toThrow();

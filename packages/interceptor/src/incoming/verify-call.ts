@@ -1,22 +1,23 @@
-import type { Freshness, Match, RevocationSet, Target } from '@tokenmesh/revocation';
+import type { Freshness, Match, RevocationSet } from '@tokenmesh/revocation';
 import {
   acceptIntrospectedClaims,
   checkTimes,
-  hasScope,
   type KeySet,
   parseJws,
-  type ServiceTokenClaims,
   TokenError,
   tokenTypes,
   type VerifiedToken,
   type VerifyServiceTokenOptions,
   verifyServiceToken,
 } from '@tokenmesh/token';
+import { createStaleCallCounter } from '../metrics.ts';
 import type { PresentedCredential } from './bearer.ts';
 import { createBindingCheck, type ProofPolicy } from './binding.ts';
 import { type Caller, createCaller, markStale } from './caller.ts';
+import { checkRule } from './check-rule.ts';
 import { createIntrospector, type Introspection, type Introspector } from './introspector.ts';
 import type { Rule } from './rules.ts';
+import { type Staleness, stalenessOf } from './staleness.ts';
 import { type CacheEntry, createVerifiedTokenCache } from './verified-token-cache.ts';
 
 /** What a verifier knows of revocations: the feed, or at token-exchange the record itself. */
@@ -24,7 +25,7 @@ export interface RevocationView {
   readonly set: RevocationSet;
   freshness(): Freshness;
   /** Called after targets were added to the set; returns the way to stop. */
-  onApplied(listener: (targets: readonly Target[]) => void): () => void;
+  onApplied(listener: () => void): () => void;
 }
 
 /** What is known of the other end of the connection. */
@@ -66,12 +67,21 @@ export interface CallVerifierOptions extends TrustedIssuer {
   readonly proofs?: ProofPolicy;
   /** Clock difference that is tolerated for `exp`, `iat` and `nbf`; integer 0…5, default 5. */
   readonly clockToleranceSeconds?: number;
-  /** Ceiling on a token's whole life; default 900. Also how long standard methods go on while revocations are stale. */
+  /** Ceiling on a token's whole life; default 900. */
   readonly maxLifeSeconds?: number;
+  /**
+   * How old token-exchange's word on a token may be when a call is admitted by it because revocations are stale, for methods that do not say it
+   * themselves: the S of the revocation view, in milliseconds; default 5 000.
+   */
+  readonly staleAfterMs?: number;
+  /** Age of revocation data up to which standard methods go on that do not say it themselves: G, in milliseconds; default `maxLifeSeconds`. */
+  readonly maxBlindMs?: number;
   /** Verified tokens kept; default 10 000, about 1 KiB each. */
   readonly maxCachedTokens?: number;
   /** Wall clock, milliseconds since epoch. Default `Date.now`. */
   readonly now?: () => number;
+  /** A clock that never steps, in milliseconds. Default `performance.now`. */
+  readonly monotonicNow?: () => number;
 }
 
 /** A call that may proceed. */
@@ -91,11 +101,8 @@ export interface CallVerifier {
    * @throws {TokenError} Every reason of the tokens', binding's, rule's and verifier's rows of the table of refusals.
    */
   verify(presented: PresentedCredential, rule: Rule, peer: Peer): AdmittedCall | Promise<AdmittedCall>;
-  /**
-   * Whether the revocation data of the token's issuer are current enough for calls under this rule: `fresh`; `tolerated`: old, but the method is
-   * `standard` and the tokens' own life still bounds the risk; `closed`: calls need token-exchange's word, and live streams end.
-   */
-  staleness(rule: Rule, token: VerifiedToken): 'fresh' | 'tolerated' | 'closed';
+  /** Whether the revocation data of the token's issuer are current enough for calls under this rule. */
+  staleness(rule: Rule, token: VerifiedToken): Staleness;
   /** What its issuer's revocations say of a token that was admitted. */
   findRevocation(token: VerifiedToken): Match | undefined;
   /** Called after revocations of any issuer were applied; returns the way to stop. */
@@ -106,6 +113,8 @@ export interface CallVerifier {
 
 const opaqueToken = /^tm_[A-Za-z0-9_-]{43}$/;
 const maxOpaqueKeepMs = 300_000;
+/** A question takes its time, also where the rule takes revocation data of no age. */
+const shortestWordMs = 250;
 
 /** A trusted issuer as the verifier uses it. */
 interface Issuer {
@@ -116,11 +125,13 @@ interface Issuer {
 
 /** The decision on incoming calls, without any gRPC in it. Synchronous on a cache hit. */
 export function createCallVerifier(options: CallVerifierOptions): CallVerifier {
-  const { now = Date.now, clockToleranceSeconds = 5, maxLifeSeconds = 900, opaqueKeepMs = 30_000 } = options;
+  const { now = Date.now, monotonicNow = () => performance.now(), clockToleranceSeconds = 5, maxLifeSeconds = 900 } = options;
+  const { opaqueKeepMs = 30_000, staleAfterMs = 5_000, maxBlindMs = maxLifeSeconds * 1000 } = options;
   if (!Number.isInteger(clockToleranceSeconds) || clockToleranceSeconds < 0 || clockToleranceSeconds > 5) {
     throw new TypeError('clockToleranceSeconds must be an integer from 0 to 5');
   }
   if (!(opaqueKeepMs >= 0 && opaqueKeepMs <= maxOpaqueKeepMs)) throw new TypeError(`opaqueKeepMs must be 0 to ${maxOpaqueKeepMs}`);
+  if (!(maxBlindMs >= 0)) throw new TypeError('maxBlindMs must be 0 or more');
   const { audience, authority, proofs } = options;
   const binding = createBindingCheck({ audience, authority, proofs, clockToleranceSeconds, now });
   const own = useIssuer(options);
@@ -131,6 +142,7 @@ export function createCallVerifier(options: CallVerifierOptions): CallVerifier {
   }
   const takesOpaqueTokens = [...issuers.values()].some(({ introspector }) => introspector);
   const cache = createVerifiedTokenCache<Issuer>(options.maxCachedTokens ?? 10_000);
+  const countStale = createStaleCallCounter();
 
   function useIssuer({
     issuer,
@@ -142,7 +154,7 @@ export function createCallVerifier(options: CallVerifierOptions): CallVerifier {
     if (audience === '') throw new TypeError('audience must name this service');
     return {
       revocation,
-      introspector: introspect && createIntrospector(introspect, now),
+      introspector: introspect && createIntrospector(introspect, now, monotonicNow),
       verifyOptions: { issuer, audience, keys, now, clockToleranceSeconds, maxLifeSeconds },
     };
   }
@@ -159,22 +171,28 @@ export function createCallVerifier(options: CallVerifierOptions): CallVerifier {
     checkRevocation(entry);
     binding.check(token, presented, rule, peer);
     checkRule(token, rule);
-    switch (stalenessAt(entry.issuer, rule)) {
+    const staleness = stalenessOf(entry.issuer.revocation.freshness(), rule, maxBlindMs);
+    switch (staleness) {
       case 'fresh':
         return { token, caller };
       case 'tolerated':
+        countStale(rule.method, 'tolerated');
         return { token, caller: markStale(caller) };
+      case 'asked':
+        if (!entry.issuer.introspector) throw tooStale(rule);
+        return askTokenExchange(entry.issuer.introspector, entry, presented, rule);
       case 'closed':
-        return askTokenExchange(entry, presented);
+        throw tooStale(rule);
+      default: {
+        const unreachable: never = staleness;
+        return unreachable;
+      }
     }
   }
 
-  function stalenessAt({ revocation }: Issuer, rule: Rule): 'fresh' | 'tolerated' | 'closed' {
-    const freshness = revocation.freshness();
-    if (freshness.state === 'empty') return 'closed';
-    const isStale = rule.maxStaleMs === undefined ? freshness.state === 'stale' : freshness.ageMs > rule.maxStaleMs;
-    if (!isStale) return 'fresh';
-    return rule.class === 'standard' && freshness.ageMs <= maxLifeSeconds * 1000 ? 'tolerated' : 'closed';
+  function tooStale({ method }: Rule): TokenError {
+    countStale(method, 'refused');
+    return new TokenError('REVOCATION_STALE', 'the revocation feed has not been heard for too long');
   }
 
   function admitUnknown(presented: PresentedCredential, rule: Rule, peer: Peer): AdmittedCall | Promise<AdmittedCall> {
@@ -185,19 +203,26 @@ export function createCallVerifier(options: CallVerifierOptions): CallVerifier {
     return admit(remember(compact, verified, issuer), presented, rule, peer);
   }
 
-  function askTokenExchange({ token, caller, issuer }: CacheEntry<Issuer>, presented: PresentedCredential): Promise<AdmittedCall> {
-    const refusal = () => new TokenError('REVOCATION_STALE', 'the revocation feed has not been heard for too long');
-    if (!issuer.introspector) throw refusal();
-    return issuer.introspector.ask(presented.token).then(
-      ({ introspection }) => {
-        const isActive = introspection.active && introspection.claims.jti === token.claims.jti;
-        if (!isActive) throw new TokenError('TOKEN_REVOKED', 'token-exchange says that the token is not active');
-        return { token, caller };
-      },
-      () => {
-        throw refusal();
-      },
-    );
+  async function askTokenExchange(
+    introspector: Introspector,
+    entry: CacheEntry<Issuer>,
+    presented: PresentedCredential,
+    rule: Rule,
+  ): Promise<AdmittedCall> {
+    const { token, caller } = entry;
+    const maxAgeMs = rule.maxStaleMs ?? staleAfterMs;
+    const asked = await introspector.ask(presented.token, { maxAgeMs }).catch(() => undefined);
+    if (!asked) throw tooStale(rule);
+    const { introspection } = asked;
+    if (!introspection.active || introspection.claims.jti !== token.claims.jti) {
+      throw new TokenError('TOKEN_REVOKED', 'token-exchange says that the token is not active');
+    }
+    // the answer was true when it was given, which may be as long ago as the question
+    if (asked.ageMs() > Math.max(maxAgeMs, shortestWordMs)) throw tooStale(rule);
+    checkTimes(token.claims, now(), clockToleranceSeconds);
+    checkRevocation(entry);
+    countStale(rule.method, 'introspected');
+    return { token, caller };
   }
 
   function checkRevocation(entry: CacheEntry<Issuer>): void {
@@ -258,7 +283,7 @@ export function createCallVerifier(options: CallVerifierOptions): CallVerifier {
         return admitUnknown(presented, rule, peer);
       });
     },
-    staleness: (rule, token) => stalenessAt(issuerNamedBy(token), rule),
+    staleness: (rule, token) => stalenessOf(issuerNamedBy(token).revocation.freshness(), rule, maxBlindMs),
     proofNonce: binding.nonce,
     findRevocation: (token) => issuerNamedBy(token).revocation.set.find(token),
     onRevocation(listener) {
@@ -272,53 +297,4 @@ export function createCallVerifier(options: CallVerifierOptions): CallVerifier {
 
 function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
-}
-
-/** What a rule looks at, in this order. */
-export type RuleCheck = 'scopes' | 'any_scope' | 'callers' | 'max_act_depth';
-
-/** What of a verified token a rule looks at. */
-export interface JudgedToken {
-  readonly claims: Pick<ServiceTokenClaims, 'client_id' | 'act'>;
-  readonly scope: readonly string[];
-}
-
-/**
- * Whether a method's rule admits a verified token. RFC 8693 section 4.1: the current actor counts, nobody further down the chain. Does NOT look at
- * `public`, `requireBinding` and staleness, which are not about what the token says.
- *
- * @param report Told of each check that the rule asks for and what it compared, at the moment of the check.
- * @throws {TokenError} SCOPE_INSUFFICIENT, CALLER_NOT_ALLOWED, DELEGATION_NOT_ALLOWED, DELEGATION_TOO_DEEP
- */
-export function checkRule(
-  { claims, scope }: JudgedToken,
-  rule: Rule,
-  report?: (check: RuleCheck, passed: boolean, compared: string) => void,
-): void {
-  const hasAll = hasScope(scope, rule.scopes);
-  if (rule.scopes.length > 0) report?.('scopes', hasAll, `${scope.join(' ')} with ${rule.scopes.join(' ')}`);
-  if (!hasAll) throw new TokenError('SCOPE_INSUFFICIENT', `needs ${rule.scopes.join(' ')}`);
-  if (rule.anyScope.length > 0) {
-    const hasOne = rule.anyScope.some((one) => hasScope(scope, [one]));
-    report?.('any_scope', hasOne, `${scope.join(' ')} with one of ${rule.anyScope.join(' ')}`);
-    if (!hasOne) throw new TokenError('SCOPE_INSUFFICIENT', `needs one of ${rule.anyScope.join(' ')}`);
-  }
-  if (rule.callers.length > 0) {
-    const caller = claims.act?.sub ?? claims.client_id;
-    const isListed = rule.callers.includes(caller);
-    report?.('callers', isListed, `${caller} with ${rule.callers.join(', ')}`);
-    if (!isListed) throw new TokenError('CALLER_NOT_ALLOWED', 'the rule does not list the caller');
-  }
-  if (rule.maxActDepth !== undefined) {
-    const actors = depthOf(claims);
-    report?.('max_act_depth', actors <= rule.maxActDepth, `${actors} with at most ${rule.maxActDepth}`);
-    if (rule.maxActDepth === 0 && claims.act) throw new TokenError('DELEGATION_NOT_ALLOWED', 'the rule takes no delegated tokens');
-    if (actors > rule.maxActDepth) throw new TokenError('DELEGATION_TOO_DEEP', `more than ${rule.maxActDepth} actors`);
-  }
-}
-
-function depthOf(claims: JudgedToken['claims']): number {
-  let count = 0;
-  for (let actor = claims.act; actor; actor = actor.act) count++;
-  return count;
 }

@@ -3,11 +3,14 @@ import { parseSpiffeId } from '@tokenmesh/token';
 import { authorityOf, parseAuthority } from '../authority.ts';
 import { type ServerInterceptors, serverInterceptors } from '../incoming/server-interceptor.ts';
 import { createRenewableStreams } from '../incoming/stream-credential.ts';
+import { observeFreshness } from '../metrics.ts';
 import { bearerInterceptor, noteStreamChannel } from '../outgoing/client-interceptor.ts';
 import { createDpopSigner, type DpopSigner, dpopKey } from '../outgoing/dpop-signer.ts';
 import { createStreamRenewals } from '../outgoing/stream-renewals.ts';
 import { tracingClientInterceptor } from '../tracing.ts';
+import { reportHealth } from './health-report.ts';
 import { connectIssuers, type IssuerConnection, type IssuerConnectionOptions } from './issuer-connection.ts';
+import { knownTime } from './known-time.ts';
 import type { Mesh, MeshChange, MeshOptions } from './mesh.ts';
 import { describeIssuer, rulesOf, versions } from './mesh-description.ts';
 import type { MeshTls, openMeshTls } from './mesh-tls.ts';
@@ -46,16 +49,16 @@ export async function composeMesh(options: ComposedOptions, outside: MeshOutside
   redactGrpcLog();
   const self = parseSpiffeId(options.self);
   const { allowPlaintext = false, now = Date.now, newId = randomUUID, random = Math.random } = options;
+  const { staleAfterMs = 5_000, maxLifeSeconds = 900, maxBlindMs = maxLifeSeconds * 1000 } = options;
   const tolerances = {
     clockToleranceSeconds: options.clockToleranceSeconds ?? 5,
-    maxLifeSeconds: options.maxLifeSeconds ?? 900,
+    ...{ maxLifeSeconds, staleAfterMs, maxBlindMs },
     opaqueKeepMs: options.opaqueKeepMs ?? 30_000,
     maxUnaryWaitMs: options.maxUnaryWaitMs ?? 30_000,
   };
   const status = createStatusStream<MeshChange>();
   const signer = options.dpop === undefined ? undefined : createDpopSigner({ key: dpopKey(options.dpop), now, newId });
   const tls = outside.openTls(options, { onChange: (change) => status.report({ type: 'certificate', change }), now });
-  const { staleAfterMs } = options;
   const shared = { certificate: tls.thumbprint, onChange: status.report, staleAfterMs, now, newId, random };
   const [first, ...more] = outside.issuers(tls, signer);
   const issuers = await connectIssuers([{ ...first, ...shared }, ...more.map((other) => ({ ...other, ...shared }))]).catch(
@@ -70,6 +73,8 @@ export async function composeMesh(options: ComposedOptions, outside: MeshOutside
   const servers: ServerInterceptors[] = [];
   const streams = createRenewableStreams();
   const renewals = createStreamRenewals({ source, now, random });
+  const stopObserving = observeFreshness(issuers.map(({ issuer, feed: its }) => ({ issuer, freshness: () => its.freshness() })));
+  const healthReports = new Set<() => void>();
   const closing = new AbortController();
   const closed = Promise.withResolvers<never>();
   closed.promise.catch(() => undefined); // whoever waits for ready() is told
@@ -103,7 +108,7 @@ export async function composeMesh(options: ComposedOptions, outside: MeshOutside
         ...(authority !== undefined && { authority }),
         ...(proofs && { proofs }),
         ...(onRefused && { onRefused }),
-        now,
+        now: knownTime(feed, now),
       });
       servers.push(created);
       reportRules();
@@ -135,6 +140,15 @@ export async function composeMesh(options: ComposedOptions, outside: MeshOutside
     async ready() {
       await Promise.race([closed.promise, Promise.all([...[...audiences].map(obtain), keys.ready(), feed.ready()])]);
     },
+    reportHealth(health, reportOptions) {
+      const stop = reportHealth(health, { ready: mesh.ready(), freshness: () => feed.freshness(), maxBlindMs }, reportOptions);
+      const end = () => {
+        healthReports.delete(end);
+        stop();
+      };
+      healthReports.add(end);
+      return end;
+    },
     feed,
     status: status.changes,
     describe: () => ({
@@ -143,12 +157,14 @@ export async function composeMesh(options: ComposedOptions, outside: MeshOutside
       audiences: [...audiences],
       methods: rulesOf(servers),
       binding: { certificate: tls.thumbprint(), dpop: signer !== undefined },
-      tolerances: { ...tolerances, staleAfterMs: staleAfterMs ?? 5_000 },
+      tolerances,
       versions,
     }),
     async close() {
       closing.abort(new Error('the mesh was closed'));
       closed.reject(closing.signal.reason);
+      for (const end of healthReports) end();
+      stopObserving();
       renewals.close();
       for (const server of servers) server.close();
       tls.close();

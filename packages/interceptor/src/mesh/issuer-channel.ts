@@ -3,9 +3,10 @@ import { tokenmesh } from '@tokenmesh/proto';
 import type { FeedRecord, FeedTransport } from '@tokenmesh/revocation';
 import { type GrpcTransport, grpcRecord, grpcTransport } from '@tokenmesh/revocation/grpc';
 import type { NatsOptions } from '@tokenmesh/revocation/nats';
-import { bearerInterceptor } from '../outgoing/client-interceptor.ts';
+import { bearerInterceptor, noteStreamChannel } from '../outgoing/client-interceptor.ts';
 import type { DpopSigner } from '../outgoing/dpop-signer.ts';
 import { createExchangeClient, type ExchangeClient } from '../outgoing/exchange-client.ts';
+import { createStreamRenewals } from '../outgoing/stream-renewals.ts';
 import type { TokenSource } from '../outgoing/token-source.ts';
 import type { WorkloadCredential } from '../outgoing/workload-credential.ts';
 import { targetOf } from './address-list.ts';
@@ -49,6 +50,7 @@ export interface GrpcIssuerOptions {
   /** Proves the key that tokens of this issuer are bound to; absent: they are bound to none. */
   readonly signer?: DpopSigner | undefined;
   readonly now: () => number;
+  readonly random: () => number;
 }
 
 /** Calls to token-exchange are short: one that takes longer is better tried again. */
@@ -56,7 +58,7 @@ const exchangeTimeoutMs = 10_000;
 
 /** The way over the network: gRPC to token-exchange, and NATS where there is one. */
 export function grpcIssuerChannel(options: GrpcIssuerOptions): OpenIssuerChannel {
-  const { credential, tls, signer, now } = options;
+  const { credential, tls, signer, now, random } = options;
   return async ({ self, trustDomain, issuer, tokenExchangeAudience, authority }, source) => {
     const { target: address, channelOptions: balancing } = targetOf(options.tokenExchange);
     const clientOptions: ClientOptions = {
@@ -74,9 +76,13 @@ export function grpcIssuerChannel(options: GrpcIssuerOptions): OpenIssuerChannel
       channelCredentials: tls.channelCredentials(),
       timeoutMs: exchangeTimeoutMs,
     });
+    // a feed that is opened anew with every token would have to be confirmed anew each time
+    const renewals = createStreamRenewals({ source, now, random });
+    const bearer = { renewals, ...(signer && { dpop: { signer, authority } }) };
     const feedClient = new tokenmesh.RevocationFeed(address, tls.channelCredentials(), {
       ...clientOptions,
-      interceptors: [bearerInterceptor(tokenExchangeAudience, source, signer && { dpop: { signer, authority } })],
+      interceptors: [bearerInterceptor(tokenExchangeAudience, source, bearer)],
+      callInvocationTransformer: noteStreamChannel,
     });
     return {
       exchangeClient,
@@ -84,6 +90,7 @@ export function grpcIssuerChannel(options: GrpcIssuerOptions): OpenIssuerChannel
       courier: options.nats && (await openCourier({ ...options.nats, mesh: trustDomain })),
       fallback: grpcTransport(feedClient),
       close() {
+        renewals.close();
         exchangeClient.close();
         feedClient.close();
       },

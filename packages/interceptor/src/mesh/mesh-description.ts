@@ -35,6 +35,7 @@ export interface Tolerances {
   readonly clockToleranceSeconds: number;
   readonly maxLifeSeconds: number;
   readonly staleAfterMs: number;
+  readonly maxBlindMs: number;
   readonly opaqueKeepMs: number;
   readonly maxUnaryWaitMs: number;
 }

@@ -10,6 +10,7 @@ import type { StreamCredentialService } from '../incoming/stream-credential.ts';
 import type { WorkloadCredential } from '../outgoing/workload-credential.ts';
 import { composeMesh } from './compose-mesh.ts';
 import { checkGrpcCopies } from './grpc-copies.ts';
+import type { HealthReportOptions, HealthStatuses } from './health-report.ts';
 import { grpcIssuerChannel } from './issuer-channel.ts';
 import type { IssuerChange } from './issuer-connection.ts';
 import type { MeshDescription } from './mesh-description.ts';
@@ -60,6 +61,11 @@ export interface MeshOptions {
   readonly nats?: Omit<NatsOptions, 'mesh'>;
   /** Age at which revocation data count as stale, in milliseconds; default 5 000, the S of the stated bound. */
   readonly staleAfterMs?: number;
+  /**
+   * Age of revocation data up to which standard methods go on that do not say it themselves, in milliseconds, 0 or more: the G of the stated bound.
+   * Default `maxLifeSeconds`: no token could be alive that was issued before.
+   */
+  readonly maxBlindMs?: number;
   /** Clock difference that is tolerated for token times; integer 0…5, default 5. */
   readonly clockToleranceSeconds?: number;
   /**
@@ -141,6 +147,14 @@ export interface Mesh {
    * @throws {Error} When the mesh is closed before.
    */
   ready(): Promise<void>;
+  /**
+   * Keeps the statuses of a health service as they should be: NOT_SERVING until this process can decide calls and obtain tokens (`ready()`), SERVING from
+   * then on, NOT_SERVING again while its revocation data are unknown or, if so wished, too old for any method.
+   *
+   * @param health For instance a `HealthImplementation` of grpc-health-check that was added to the server.
+   * @returns Ends it, for draining: NOT_SERVING from then on. So does `close()`.
+   */
+  reportHealth(health: HealthStatuses, options?: HealthReportOptions): () => void;
   /** What is known of revocations, and how fresh it is. */
   readonly feed: RevocationFeed;
   /**
@@ -165,14 +179,14 @@ export interface Mesh {
  */
 export async function createMesh(options: MeshOptions): Promise<Mesh> {
   checkGrpcCopies();
-  const { self, credential, alsoTrust = [], now = Date.now } = options;
+  const { self, credential, alsoTrust = [], now = Date.now, random = Math.random } = options;
   const { mesh } = await composeMesh(options, {
     openTls: openMeshTls,
     issuers(tls, signer) {
       const place = (one: TrustedMesh) => ({
         ...{ self, ...one },
         addresses: [one.tokenExchange].flat().flatMap((address) => address.split(',').map((part) => part.trim())),
-        open: grpcIssuerChannel({ credential, ...one, tls, signer, now }),
+        open: grpcIssuerChannel({ credential, ...one, tls, signer, now, random }),
       });
       return [place(options), ...alsoTrust.map(place)];
     },

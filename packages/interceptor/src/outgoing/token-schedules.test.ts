@@ -65,6 +65,7 @@ async function run(scheduler: fc.Scheduler, plan: readonly Action[], answers: re
   const heard = createRevocationSet();
   const listeners = new Set<() => void>();
   const revocations: Parameters<typeof heard.apply>[0][] = [];
+  let position = 0;
   const tokens = new Map<string, VerifiedToken>();
   const inFlight = new Map<string, number>();
   const calls: { readonly cancel: () => void; readonly expire: () => void; ended: StatusObject | undefined }[] = [];
@@ -250,17 +251,13 @@ async function run(scheduler: fc.Scheduler, plan: readonly Action[], answers: re
         const jti = [...tokens.values()].at(-1)?.claims.jti ?? 'none';
         const value = { client: gateway, token: jti, chain: `chain-${orders}` }[action.kind];
         issuer.revoke({ kind: action.kind, value });
-        revocations.push({ n: lastPosition(), t: issuer.nowMs, targets: [{ kind: action.kind, value, exp: 9_999_999_999 }] });
+        revocations.push({ n: ++position, t: issuer.nowMs, targets: [{ kind: action.kind, value, exp: 9_999_999_999 }] });
         if (action.isHeard) hear();
         return;
       }
       case 'hear':
         hear();
     }
-  }
-
-  function lastPosition(): number {
-    return Math.max(0, ...[...issuer.revocation.set.entries()].map(({ n }) => n));
   }
 
   scheduler.scheduleSequence(plan.map((action) => ({ label: JSON.stringify(action), builder: async () => act(action) })));
