@@ -4,10 +4,16 @@ import { attackOnCallMutations } from './attacks-on-calls.ts';
 import { attackOnDoorMutations } from './attacks-on-doors.ts';
 import { bindingMutations } from './binding.ts';
 import { clientProofMutations } from './client-proof.ts';
+import { clockMutations } from './clocks.ts';
+import { courierMutations } from './courier.ts';
+import { freshnessMutations } from './freshness.ts';
 import { interceptorMutations } from './interceptor.ts';
 import { limitMutations } from './limits.ts';
 import type { Mutation } from './mutation.ts';
+import { packedRevocationMutations } from './packed-revocations.ts';
 import { revocationMutations } from './revocation.ts';
+import { stalenessMutations } from './staleness.ts';
+import { streamAuditorMutations } from './stream-auditor.ts';
 import { tokenMutations } from './token.ts';
 import { tokenExchangeMutations } from './token-exchange.ts';
 import { tokenExchangeClientMutations } from './token-exchange-clients.ts';
@@ -18,8 +24,14 @@ export const allMutations: readonly Mutation[] = [
   ...tokenMutations,
   ...clientProofMutations,
   ...revocationMutations,
+  ...freshnessMutations,
+  ...packedRevocationMutations,
+  ...courierMutations,
+  ...clockMutations,
+  ...streamAuditorMutations,
   ...interceptorMutations,
   ...verifierAndSourceMutations,
+  ...stalenessMutations,
   ...bindingMutations,
   ...limitMutations,
   ...tokenExchangeMutations,

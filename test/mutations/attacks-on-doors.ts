@@ -111,7 +111,7 @@ export const attackOnDoorMutations: readonly Mutation[] = [
   {
     of: ['T-32'],
     file: `${src}/revocation/applied-log.ts`,
-    find: '  set.load(options.entries);\n',
+    find: '  await enforceTargets(n);\n',
     put: '',
     fails: { file: `${src}/revocation/revocation-log.test.ts`, title: 'T-32 outlasts a restart' },
   },

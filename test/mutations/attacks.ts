@@ -207,8 +207,8 @@ export const attackMutations: readonly Mutation[] = [
   {
     of: ['T-24'],
     file: 'packages/revocation/src/revocation-set.ts',
-    find: '(act === undefined ? undefined : first(actorChain({ act }), (actor) => watermark(tables.actor, actor)))',
-    put: 'undefined',
+    find: 'act !== undefined && table.has(kindIndex.actor)',
+    put: 'act === null && table.has(kindIndex.actor)',
     fails: { file: matrixTest, title: everyWay, case: 'token-exchange' },
   },
   {

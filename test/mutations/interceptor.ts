@@ -7,6 +7,7 @@ const remoteKeySet = 'packages/interceptor/src/incoming/remote-key-set.ts';
 const serverInterceptor = 'packages/interceptor/src/incoming/server-interceptor.ts';
 const status = 'packages/interceptor/src/status.ts';
 const verifyCall = 'packages/interceptor/src/incoming/verify-call.ts';
+const checkRule = 'packages/interceptor/src/incoming/check-rule.ts';
 const attacksTest = 'packages/interceptor/src/incoming/server-interceptor-attacks.test.ts';
 const bindingTest = 'packages/interceptor/src/incoming/binding.test.ts';
 const bearerTest = 'packages/interceptor/src/incoming/bearer.test.ts';
@@ -26,14 +27,14 @@ export const interceptorMutations: readonly Mutation[] = [
   },
   {
     of: ['RFC 8693 4.1'],
-    file: verifyCall,
+    file: checkRule,
     find: 'claims.act?.sub ?? claims.client_id',
     put: 'claims.act?.act?.sub ?? claims.client_id',
     fails: { file: verifyCallTest, title: 'counts the current actor, and nobody further down the chain, as the caller' },
   },
   {
     of: ['RFC 8693 4.1'],
-    file: verifyCall,
+    file: checkRule,
     find: 'rule.callers.includes(caller)',
     put: 'rule.callers.some((one) => one === caller || one === claims.client_id)',
     fails: { file: verifyCallTest, title: 'counts the current actor, and nobody further down the chain, as the caller' },

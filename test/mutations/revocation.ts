@@ -10,16 +10,17 @@ const snapshotTest = 'packages/revocation/src/snapshot.test.ts';
 export const revocationMutations: readonly Mutation[] = [
   {
     of: ['T-23'],
-    file: set,
-    find: 'Math.max(held.n, entry.n)',
-    put: 'entry.n',
+    file: 'packages/revocation/src/entry-table.ts',
+    find: '    if (n <= held.n && t <= held.t && exp <= held.exp) return false;\n',
+    put: '',
+    also: [{ file: 'packages/revocation/src/entry-table.ts', find: 'Math.max(n, held.n)', put: 'n' }],
     fails: { file: setTest, title: 'T-23 of any two targets the stricter decides, whichever came first' },
   },
   {
     of: ['T-23'],
     file: set,
-    find: "      watermark(tables.all, '') ??\n",
-    put: "      (tables.client.size > 0 ? undefined : watermark(tables.all, '')) ??\n",
+    find: "      watermark(table, 'all', '', claims) ??\n",
+    put: "      (table.has(kindIndex.client) ? undefined : watermark(table, 'all', '', claims)) ??\n",
     fails: { file: setTest, title: 'T-23 of any two targets the stricter decides, whichever came first' },
   },
   {
@@ -69,16 +70,16 @@ export const revocationMutations: readonly Mutation[] = [
   },
   {
     of: ['T-32'],
-    file: set,
-    find: 'if (exp < nowSeconds)',
-    put: 'if (exp < nowSeconds + 30)',
-    fails: { file: setTest, title: 'T-32 expiry and a copy through entries never give back a token that is revoked and alive' },
+    file: 'packages/revocation/src/entry-shard.ts',
+    find: '      if (exp >= fromSeconds) columns',
+    put: '      if (exp >= fromSeconds + (fromSeconds > 0 ? 30 : 0)) columns',
+    fails: { file: setTest, title: 'T-32 expiry and a copy never give back a token that is revoked and alive' },
   },
   {
     of: ['T-32'],
-    file: set,
-    find: 'Math.max(held.exp, entry.exp)',
-    put: 'Math.min(held.exp, entry.exp)',
-    fails: { file: setTest, title: 'T-32 expiry and a copy through entries never give back a token that is revoked and alive' },
+    file: 'packages/revocation/src/entry-table.ts',
+    find: 'Math.max(exp, held.exp)',
+    put: 'Math.min(exp, held.exp)',
+    fails: { file: setTest, title: 'T-32 expiry and a copy never give back a token that is revoked and alive' },
   },
 ];

@@ -31,8 +31,8 @@ export const verifierAndSourceMutations: readonly Mutation[] = [
   {
     of: ['opaque tokens'],
     file: `${src}/incoming/verify-call.ts`,
-    find: 'introspection.active && introspection.claims.jti === token.claims.jti',
-    put: 'introspection.active',
+    find: '!introspection.active || introspection.claims.jti !== token.claims.jti',
+    put: '!introspection.active',
     fails: {
       file: `${src}/incoming/verify-call.test.ts`,
       title: 'asks token-exchange about calls of critical methods while stale, and goes by its answer: %s',
@@ -103,8 +103,8 @@ export const verifierAndSourceMutations: readonly Mutation[] = [
   {
     of: ['several issuers'],
     file: `${src}/incoming/verify-call.ts`,
-    find: 'stalenessAt(entry.issuer, rule)',
-    put: 'stalenessAt(own, rule)',
+    find: 'stalenessOf(entry.issuer.revocation.freshness(), rule, maxBlindMs)',
+    put: 'stalenessOf(own.revocation.freshness(), rule, maxBlindMs)',
     fails: {
       file: `${src}/mesh/several-issuers.test.ts`,
       title: 'closes critical methods to the tokens of the issuer that was not heard, and to no others',

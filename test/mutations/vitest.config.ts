@@ -14,9 +14,9 @@ export default defineConfig({
   test: {
     include: [
       'packages/token/src/*.test.ts',
-      'packages/interceptor/src/incoming/{access-rules,bearer,binding,introspector,live-calls,opaque-tokens,replay-memory,rules}.test.ts',
+      'packages/interceptor/src/incoming/{access-rules,bearer,binding,introspector,live-calls,opaque-tokens,replay-memory,rules,staleness}.test.ts',
       'packages/interceptor/src/{incoming/verified-token-cache,incoming/verify-call,mesh/several-issuers}.test.ts',
-      'packages/revocation/src/{event,feed,freshness,revocation-set,snapshot}.test.ts',
+      'packages/revocation/src/{event,feed,freshness,recent-hashes,revocation-set,snapshot}.test.ts',
     ],
     sequence: { sequencer: SmallFirst },
     // a process that has gRPC loaded is used again: loading it would take most of the time
