@@ -84,6 +84,16 @@ export const streamAuditorMutations: readonly Mutation[] = [
   {
     of: ['T-32'],
     file: `${revocation}/event-writer.ts`,
+    find: 'Math.max((await transaction.latestFamilyExp()) - latest, begunSessionSeconds())',
+    put: '(await transaction.latestFamilyExp()) - latest',
+    fails: {
+      file: `${revocation}/revocation-log.test.ts`,
+      title: 'T-32 counts the sessions that may be beginning beside it, where transactions can be',
+    },
+  },
+  {
+    of: ['T-32'],
+    file: `${revocation}/event-writer.ts`,
     find: 'Math.max(longestLifeSeconds, sessionSeconds)',
     put: 'Math.max(ceilingSeconds, sessionSeconds)',
     fails: { file: `${revocation}/revocation-log.test.ts`, title: 'counts the longest life that was ever configured' },

@@ -103,6 +103,7 @@ async function start(options: TokenExchangeOptions, opened: AsyncDisposableStack
     activationTimeoutMs: config.keys.activationTimeoutMs,
   });
   const reportProblem = createProblemLog(log, now);
+  let inForce = () => config;
   const revocations = await openRevocationLog({
     store,
     keys,
@@ -110,6 +111,7 @@ async function start(options: TokenExchangeOptions, opened: AsyncDisposableStack
     mesh: trustDomain,
     staleAfterMs: config.revocation.staleAfterMs,
     ceilingSeconds: tokens.ceilingSeconds,
+    sessionSeconds: () => (inForce().grants.some(({ refresh }) => refresh) ? inForce().tokens.sessionSeconds : 0),
     ...(publisher && { publisher }),
     onProblem: (problem, error) => reportProblem(`revocation.${problem}_failed`, error),
     onFinding: ({ kind, what }) => log.error({ event: `stream.${kind}`, ...what }),
@@ -135,6 +137,7 @@ async function start(options: TokenExchangeOptions, opened: AsyncDisposableStack
     }),
     log,
   });
+  inForce = () => live.config;
   // whoever reports may be the one that an activation waits for
   const reports = createVerifierReports(now, () => void rotation.check());
   const rotation = startKeyRotation({

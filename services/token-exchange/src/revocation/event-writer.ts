@@ -42,6 +42,11 @@ export interface EventWriterOptions {
   readonly epoch: string;
   /** The longest life of a token in seconds. */
   readonly ceilingSeconds: number;
+  /**
+   * How long a session may last, in seconds, that begins in a transaction which is open beside this one and so is not in the record yet; 0 where
+   * none can be.
+   */
+  readonly begunSessionSeconds: () => number;
   /** Whether there is a courier that has to take the event. */
   readonly hasCourier: boolean;
   readonly clock: Pick<ExpiryClock, 'now' | 'latest'>;
@@ -67,7 +72,7 @@ const keyMemorySeconds = 24 * 60 * 60;
  * Rejects, and leaves the transaction to be undone, when the record's head is not of this epoch or lies behind what was applied here.
  */
 export function createEventWriter(options: EventWriterOptions): EventWriter {
-  const { applied, keys, issuer, mesh, epoch, ceilingSeconds, hasCourier, clock, newId } = options;
+  const { applied, keys, issuer, mesh, epoch, ceilingSeconds, begunSessionSeconds, hasCourier, clock, newId } = options;
   const { now } = clock;
 
   function auditRevocation({ targets, requestedBy: who, note = '', suspend }: Revocation, n: number, transaction: StoreTransaction): void {
@@ -108,7 +113,7 @@ export function createEventWriter(options: EventWriterOptions): EventWriter {
     const longestLifeSeconds = await transaction.longestLife(ceilingSeconds);
     // tokens are issued for a session until it is over: what is taken back from it must not be forgotten before
     const latest = Math.floor(clock.latest() / 1000);
-    const sessionSeconds = (await transaction.latestFamilyExp()) - latest;
+    const sessionSeconds = Math.max((await transaction.latestFamilyExp()) - latest, begunSessionSeconds());
     const targets = mergeTargets(fresh, latest, Math.max(longestLifeSeconds, sessionSeconds));
     const kids = kidsAmong(targets);
     const isFeedRekeyed = kids.length > 0 && (await keys.withdraw(transaction, kids)).includes('feed');

@@ -213,6 +213,18 @@ describe('how long a revocation is remembered', () => {
     expect((await events()).at(-1)?.event.targets[0]?.exp).toBe(atFirst + 7200 + 900 + 1 + 60);
   });
 
+  it('T-32 counts the sessions that may be beginning beside it, where transactions can be', async () => {
+    const lifeOf = async (isShared: boolean, value: string) => {
+      const log = await openLog({ ...issuer.store, isShared }, { sessionSeconds: () => 28_800 });
+      const { n } = await log.append({ targets: [{ kind: 'subject', value }], requestedBy: 'operator' });
+      await log.close();
+      const [target] = await issuer.store.targetsBetween(n, n);
+      return (target?.exp ?? 0) - Math.floor(issuer.clock.nowMs / 1000);
+    };
+    expect(await lifeOf(true, 'shared')).toBe(28_800 + 1 + 60);
+    expect(await lifeOf(false, 'alone')).toBe(900 + 1 + 60);
+  });
+
   it('T-32 outlasts a restart', async () => {
     await append('a');
     const again = await openLog(issuer.store);

@@ -59,6 +59,8 @@ export interface RevocationLogOptions {
   readonly staleAfterMs: number;
   /** The longest life of a token in seconds: how long a revocation has to be remembered. */
   readonly ceilingSeconds: number;
+  /** How long a session that begins now may last, in seconds; 0, the default, while none can begin. */
+  readonly sessionSeconds?: () => number;
   /** Carries events beside the gRPC feed; absent: the gRPC feed alone. */
   readonly publisher?: FeedPublisher;
   /** Told of what goes wrong in the background. */
@@ -90,7 +92,7 @@ interface Pending extends RevocationRequest {
 
 /** Opens the log: loads what is in force, then signs a checkpoint every second until it is closed. */
 export async function openRevocationLog(options: RevocationLogOptions): Promise<RevocationLog> {
-  const { store, keys, issuer, mesh, staleAfterMs, ceilingSeconds, publisher, onProblem, newId } = options;
+  const { store, keys, issuer, mesh, staleAfterMs, ceilingSeconds, publisher, onProblem, newId, sessionSeconds = () => 0 } = options;
   const monotonicNow = options.monotonicNow ?? (() => performance.now());
   const { position } = await store.transaction(async (transaction) => ({
     position: await transaction.head(),
@@ -107,6 +109,8 @@ export async function openRevocationLog(options: RevocationLogOptions): Promise<
   const { epoch } = position;
   const write = createEventWriter({
     ...{ applied, keys, issuer, mesh, epoch, ceilingSeconds, clock, newId },
+    // an engine with a single writer has no transactions beside one another
+    begunSessionSeconds: () => (store.isShared ? sessionSeconds() : 0),
     hasCourier: publisher !== undefined,
   });
   const outbox = createOutbox({ store, publisher, epoch, onProblem: (error) => onProblem('publish', error) });
