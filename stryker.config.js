@@ -2,8 +2,8 @@
 export default {
   mutate: [
     'packages/token/src/{algorithms,base64url,claims,client-assertion,dpop-nonce,dpop-proof,json,jws,keys,scope,service-token,spiffe-id}.ts',
-    'packages/interceptor/src/incoming/{bearer,binding,introspector,live-calls,replay-memory,rules,verified-token-cache,verify-call}.ts',
-    'packages/revocation/src/{checkpoint,event,revocation-set,signed-statement,snapshot,target}.ts',
+    'packages/interceptor/src/incoming/{bearer,binding,check-rule,introspector,live-calls,replay-memory,rules,staleness,verified-token-cache,verify-call}.ts',
+    'packages/revocation/src/{checkpoint,event,recent-hashes,revocation-set,signed-statement,snapshot,target}.ts',
   ],
   testRunner: 'vitest',
   vitest: { configFile: 'test/mutations/vitest.config.ts' },

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { type ServiceError, status } from '@grpc/grpc-js';
 import { type Mesh, refusalOf, unary } from '@tokenmesh/interceptor';
@@ -32,12 +33,24 @@ async function open() {
     operator.client(spiffeId('token-exchange')),
   );
   const place = () => unary(gateway, 'placeOrder', { item: 'tea', quantity: 1 }, { deadline: deadline() });
-  const watch = payments.watchCharges({});
-  watch.on('data', () => {});
-  const watchEnded = once(watch, 'error').then(([error]) => error as ServiceError);
-  await once(watch, 'metadata');
+  /** Opens a live stream; what it ends with. */
+  const watch = async () => {
+    const stream = payments.watchCharges({});
+    stream.on('data', () => {});
+    const ended = once(stream, 'error').then(([error]) => error as ServiceError);
+    await once(stream, 'metadata');
+    return { ended };
+  };
+  const { ended: watchEnded } = await watch();
   await Promise.all([customer.ready(), backoffice.ready(), operator.ready()]);
-  return { place, watchEnded, orders, admin, backoffice };
+  return { place, watch, watchEnded, orders, admin, backoffice };
+}
+
+/** Resolves when the mesh has dropped the token that it held for this audience. */
+async function evicted(mesh: Mesh, audience: string): Promise<void> {
+  for await (const change of mesh.status()) {
+    if (change.type === 'token' && change.change === 'evicted' && change.audience === audience) return;
+  }
 }
 
 /** Repeats a call until it comes to what is expected; the test's own time limit ends it otherwise. */
@@ -66,26 +79,45 @@ describe('the mesh goes on', () => {
     expect(refusalOf(await watchEnded)?.reason).toBe('TOKEN_REVOKED');
   });
 
-  it.skipIf(!process.env.TOKENMESH_NATS_SERVER)('when NATS is killed, and is revocable through gRPC meanwhile', async () => {
+  it.skipIf(!process.env.TOKENMESH_NATS_SERVER)('when NATS is killed, and revokes over gRPC meanwhile and over NATS again', async () => {
     shop = await startShop();
-    const { place, admin, watchEnded, backoffice } = await open();
+    const { place, watch, watchEnded, admin, backoffice, orders } = await open();
+    const { order_id } = await place();
+    const get = () => unary(orders, 'get', { order_id }, { deadline: deadline() });
+    await get();
     expect(shop.nats?.running).toBe(true);
-    await place();
     await shop.nats?.kill();
     for (let i = 0; i < 20; i++) expect((await place()).order_id).not.toBe('');
 
-    const { acknowledgement } = await unary(admin, 'suspendWorkload', { client_id: spiffeId('backoffice') }, { deadline: deadline() });
+    // over gRPC: the live stream ends, the tokens that the workload holds are dropped, and it gets no others
+    const suspended = evicted(backoffice, spiffeId('orders'));
+    const client_id = spiffeId('backoffice');
+    const { acknowledgement } = await unary(admin, 'suspendWorkload', { client_id }, { deadline: deadline() });
     expect(acknowledgement?.broadcast).toBe('BROADCAST_PENDING');
     const error = await watchEnded;
     expect(error.code).toBe(status.UNAUTHENTICATED);
     expect(refusalOf(error)?.reason).toBe('TOKEN_REVOKED');
-    expect(backoffice.feed.freshness()).toMatchObject({ state: 'fresh' });
+    await suspended;
+    const reasonOf = (refused: ServiceError) => refusalOf(refused)?.reason;
+    expect(await get().then(() => 'answered', reasonOf)).toBe('CLIENT_NOT_ALLOWED');
+    expect(backoffice.feed.freshness()).toMatchObject({ state: 'fresh', n: acknowledgement?.n });
 
+    // over NATS again: a stream that was opened meanwhile ends, and the next call has another token
+    await unary(admin, 'resumeWorkload', { client_id }, { deadline: deadline() });
+    await until(get, (result) => !(result instanceof Error));
     await shop.nats?.start();
     await until(
       async () => backoffice.feed.freshness(),
       (freshness) => 'path' in freshness && freshness.path === 'nats' && freshness.state === 'fresh',
     );
+    const [{ ended }, revoked] = [await watch(), evicted(backoffice, spiffeId('orders'))];
+    const targets = [{ kind: 'client', value: client_id }];
+    const again = await unary(admin, 'addRevocation', { targets, request_id: randomUUID() }, { deadline: deadline() });
+    expect(again.acknowledgement?.broadcast).toBe('BROADCAST_SENT');
+    expect(refusalOf(await ended)?.reason).toBe('TOKEN_REVOKED');
+    await revoked;
+    await get();
+    expect(backoffice.feed.freshness()).toMatchObject({ state: 'fresh', path: 'nats', n: again.acknowledgement?.n });
     expect((await place()).order_id).not.toBe('');
   });
 });

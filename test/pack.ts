@@ -13,6 +13,7 @@ export const published = new Map([
   ['@tokenmesh/proto', 'proto'],
   ['@tokenmesh/revocation', 'packages/revocation'],
   ['@tokenmesh/interceptor', 'packages/interceptor'],
+  ['@tokenmesh/cli', 'packages/cli'],
 ]);
 
 /** Runs pnpm as README.md does. What is installed in the workspace is left as it is. */

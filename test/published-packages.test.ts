@@ -24,7 +24,10 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const bin = (name: string) => join(root, 'node_modules/.bin', name);
 const names = [...published.keys()];
 /** Entry points that only the workspace has: support for our own tests, and the sample. */
-const atHome = ['@tokenmesh/proto/otlp', '@tokenmesh/proto/shop', '@tokenmesh/token/test-certificate'];
+const atHome = ['@tokenmesh/proto/otlp', '@tokenmesh/proto/shop', '@tokenmesh/token/test-certificate', '@tokenmesh/cli/test-mesh-nats'];
+
+/** A program of its own, and not what a service imports: it brings what the libraries leave to their users. */
+const command = '@tokenmesh/cli';
 
 const directory = realpathSync(mkdtempSync(join(tmpdir(), 'tokenmesh-published-')));
 /** A user's project: the files of docs/start.md, and the packages as they come out of their tarballs. */
@@ -167,6 +170,7 @@ describe.each(names)('%s', (name) => {
     expect(manifest.private).toBeUndefined();
     const needs = { ...manifest.dependencies, ...manifest.peerDependencies };
     expect(Object.entries(needs).filter(([, version]) => !/^\^?\d+\.\d+\.\d+$/.test(version))).toEqual([]);
+    if (name === command) return;
     expect(Object.keys(manifest.dependencies ?? {}).length).toBeLessThanOrEqual(4);
     expect(Object.keys(manifest.dependencies ?? {})).not.toContain('@grpc/grpc-js');
   });
@@ -199,6 +203,15 @@ describe('a project outside the workspace', () => {
     expect(lines).toHaveLength(names.flatMap(doorsOf).length);
     for (const line of lines) expect(line).toMatch(/^true file:\/\/.*\/node_modules\/.*\/dist\/[\w/]+\.js$/);
     expect(lines.filter((line) => !line.includes(project))).toEqual([]);
+  });
+
+  it('gets a command that looks for what it is told to', async () => {
+    const tokenmesh = join(project, 'node_modules/.bin/tokenmesh');
+    const { stdout } = await run(tokenmesh, ['--version']);
+    expect(stdout.trimEnd()).toBe(manifestOf(installed(command)).version);
+    const doctor = run(tokenmesh, ['doctor', '--nats', '127.0.0.1:1', '--mesh', trustDomain, '-o', 'json']);
+    const refused = await doctor.catch((error: { readonly code: number; readonly stdout: string }) => error);
+    expect(refused).toMatchObject({ code: 1, stdout: expect.stringContaining('ECONNREFUSED') });
   });
 
   it('passes the test of docs/start.md under node --test', async () => {

@@ -95,15 +95,19 @@ export async function openRefusingServers(key: SigningKey, caller: string): Prom
   return {
     ...{ targets, entered },
     async revoke(kind, value) {
-      const applied = new Promise<void>((resolve) => {
-        const stop = feed.onApplied((revoked) => {
-          if (!revoked.some((target) => target.value === value)) return;
+      const { event } = record.append([{ kind, value, exp: Math.floor(Date.now() / 1000) + 905 }]);
+      const isApplied = () => {
+        const freshness = feed.freshness();
+        return freshness.state !== 'empty' && freshness.n >= event.n;
+      };
+      if (isApplied()) return;
+      await new Promise<void>((resolve) => {
+        const stop = feed.onApplied(() => {
+          if (!isApplied()) return;
           stop();
           resolve();
         });
       });
-      record.append([{ kind, value, exp: Math.floor(Date.now() / 1000) + 905 }]);
-      await applied;
     },
     close: () => all.disposeAsync(),
   };

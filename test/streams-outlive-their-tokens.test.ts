@@ -16,6 +16,7 @@ let operator: Mesh;
 beforeAll(async () => {
   shop = await startShop({
     nats: false,
+    tokens: { life: '10s', ceiling: '15m' }, // those for the feed as well
     grants: [
       { ...grant, to: spiffeId('orders'), scopes: ['orders.read'] },
       { ...grant, to: spiffeId('payments'), scopes: ['payments.watch'] },
@@ -43,7 +44,14 @@ async function echoes(track: Track): Promise<void> {
 }
 
 describe('streams between real processes', () => {
-  it('outlive the tokens that they were opened with, and still end when these are taken back', async () => {
+  it('outlive the tokens that they were opened with, the feed among them, and still end when these are taken back', async () => {
+    const interrupted: string[] = [];
+    void (async () => {
+      for await (const change of backoffice.status()) {
+        if (change.type === 'feed' && change.status.type === 'path' && change.status.event === 'down') interrupted.push(change.status.path);
+      }
+    })();
+    await backoffice.ready();
     const connect = (options: ClientOptions) => new services.Orders(address(shop.orders), backoffice.channelCredentials(), options);
     const orders = connect(backoffice.client(spiffeId('orders')));
     const payments = new services.Payments(
@@ -68,6 +76,8 @@ describe('streams between real processes', () => {
       await echoes(track);
       expect(ends).toEqual([]);
     }
+    expect(interrupted).toEqual([]);
+    expect(backoffice.feed.freshness()).toMatchObject({ state: 'fresh', path: 'grpc' });
 
     const admin = new tokenmesh.Admin(
       address(shop.tokenExchange),

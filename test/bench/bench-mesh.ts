@@ -7,9 +7,13 @@ import { fileURLToPath } from 'node:url';
 import { credentials, Metadata } from '@grpc/grpc-js';
 import { type MeshOptions, privateKeyJwt, unary } from '@tokenmesh/interceptor';
 import { tokenmesh } from '@tokenmesh/proto';
+import type { Target } from '@tokenmesh/revocation';
+import { createRevocationStream } from '@tokenmesh/revocation/nats';
 import { createCertificateAuthority } from '@tokenmesh/shop/demo';
 import { exportJwk, exportSigningKey, generateSigningKey, importSigningKey, signClientAssertion } from '@tokenmesh/token';
-import { startServer } from './server-process.ts';
+import type { CommittedLine } from './commit-clock.ts';
+import { benchJti, fillRecord } from './filled-record.ts';
+import { type ServerProcess, startServer } from './server-process.ts';
 
 export const spiffeId = (name: string): string => `spiffe://bench.test/${name}`;
 export const issuer = 'https://token-exchange.bench.test';
@@ -25,22 +29,39 @@ export interface MeshPlace {
   readonly directory: string;
   /** `host:port`. */
   readonly tokenExchange: string;
+  /** Address of the nats-server that carries its events; absent: its feed goes over gRPC. */
+  readonly nats?: string;
 }
 
-/** A real token-exchange with a record in SQLite, whose feed goes over gRPC. */
+/** A real token-exchange with a record in SQLite. */
 export interface BenchMesh extends MeshPlace, AsyncDisposable {
+  /** Of token-exchange. */
+  readonly pid: number;
   /** Targets in its revocation log by now. */
   readonly revocations: number;
   /** Revokes one token by its `jti`. */
   revoke(jti: string): Promise<void>;
+  /**
+   * Revokes by one event, of at most 500 targets.
+   *
+   * @returns Its position in the log, once it is durable.
+   */
+  add(targets: readonly Omit<Target, 'exp'>[]): Promise<number>;
 }
 
-/** As many targets as a verifier has to live with while calls are measured. */
-const targets = 10_000;
-const targetsEach = 500;
+export interface BenchMeshOptions {
+  /** Tokens of `benchJti` that are revoked from the start; default 10 000, which a verifier has to live with while calls are measured. */
+  readonly targets?: number;
+  /** Address of a nats-server, in which the stream is created. */
+  readonly nats?: string;
+  /** The processor of token-exchange; default 1, which is also the clients'. */
+  readonly cpu?: number;
+  /** Told when an event was durable, in nanoseconds of `process.hrtime`, a moment later. */
+  readonly onCommitted?: (n: number, atNs: number) => void;
+}
 
-/** Starts it, with 10 000 revoked tokens in its log. It shares the processor of the clients. */
-export async function startBenchMesh(): Promise<BenchMesh> {
+/** Starts it; until then its record is filled. */
+export async function startBenchMesh({ targets = 10_000, nats, cpu = 1, onCommitted }: BenchMeshOptions = {}): Promise<BenchMesh> {
   const directory = await mkdtemp(join(tmpdir(), 'tokenmesh-bench-'));
   const file = (name: string) => join(directory, name);
   const authority = await createCertificateAuthority('bench.test');
@@ -66,6 +87,8 @@ export async function startBenchMesh(): Promise<BenchMesh> {
     store: { sqlite: 'record.db' },
     keys: { encryption_key_file: 'encryption.key' },
     tokens: { life: '15m' }, // no exchange while calls are measured
+    limits: { per_workload: 100_000, burst: 1_000_000, queue: 100_000 },
+    ...(nats && { nats: { servers: nats } }),
     workloads: await Promise.all((['gateway', 'bound', 'watcher', 'brief', 'orders', 'operator'] as const).map(register)),
     audiences: [{ id: spiffeId('orders'), scopes: [...two, 'payments.watch'] }],
     grants: [
@@ -78,29 +101,64 @@ export async function startBenchMesh(): Promise<BenchMesh> {
   };
   await writeFile(file('tokenmesh.yaml'), JSON.stringify(config)); // JSON is YAML
   const main = fileURLToPath(new URL('../../services/token-exchange/src/main.ts', import.meta.url));
-  const server = await startServer(main, ['--config', file('tokenmesh.yaml')], { cpu: 1 });
-  const place = { directory, tokenExchange: `localhost:${server.port}` };
-  const admin = new tokenmesh.Admin(place.tokenExchange, channelCredentials(place, 'operator'));
-  const asOperator = bearer(await obtainToken(place, 'operator', 'token-exchange'));
-  let revocations = 0;
-  const revokeAll = async (jtis: readonly string[]) => {
-    const request = { targets: jtis.map((value) => ({ kind: 'token', value })), request_id: randomUUID() };
-    await unary(admin, 'addRevocation', request, { metadata: asOperator });
-    revocations += jtis.length;
+  if (nats) await createRevocationStream({ servers: nats, mesh: 'bench.test' });
+  const start = () =>
+    startServer(main, ['--config', file('tokenmesh.yaml')], {
+      cpu,
+      ...(onCommitted && { preload: new URL('commit-clock.ts', import.meta.url).href, onEvent: committedReader(onCommitted) }),
+    });
+  const placeOf = ({ port }: ServerProcess): MeshPlace => ({ directory, tokenExchange: `localhost:${port}`, ...(nats && { nats }) });
+  let server = await start();
+  if (targets > 0) {
+    const admin = await openAdmin(placeOf(server));
+    await admin.add([{ kind: 'token', value: benchJti(0) }]);
+    admin.close();
+    await server.stop();
+    fillRecord(file('record.db'), { from: 1, to: targets });
+    server = await start();
+  }
+  const place = placeOf(server);
+  const admin = await openAdmin(place);
+  let revocations = targets;
+  const add: BenchMesh['add'] = async (added) => {
+    const n = await admin.add(added);
+    revocations += added.length;
+    return n;
   };
-  const newJti = () => randomBytes(16).toString('base64url');
-  while (revocations < targets) await revokeAll(Array.from({ length: targetsEach }, newJti));
   return {
     ...place,
+    pid: server.pid,
     get revocations() {
       return revocations;
     },
-    revoke: (jti) => revokeAll([jti]),
+    revoke: async (jti) => void (await add([{ kind: 'token', value: jti }])),
+    add,
     async [Symbol.asyncDispose]() {
       admin.close();
       await server.stop();
       await rm(directory, { recursive: true });
     },
+  };
+}
+
+/** Revokes as `operator`. */
+export async function openAdmin(place: MeshPlace): Promise<Pick<BenchMesh, 'add'> & { close(): void }> {
+  const client = new tokenmesh.Admin(place.tokenExchange, channelCredentials(place, 'operator'));
+  const metadata = bearer(await obtainToken(place, 'operator', 'token-exchange'));
+  return {
+    async add(targets) {
+      const { acknowledgement } = await unary(client, 'addRevocation', { targets: [...targets], request_id: randomUUID() }, { metadata });
+      return acknowledgement?.n ?? 0;
+    },
+    close: () => client.close(),
+  };
+}
+
+/** Reads what commit-clock.ts prints. */
+function committedReader(onCommitted: NonNullable<BenchMeshOptions['onCommitted']>) {
+  return (logged: { readonly event: string }) => {
+    // the cast holds: nothing else logs an event of this name
+    if (logged.event === 'bench.committed') for (const { n, atNs } of (logged as CommittedLine).commits) onCommitted(n, atNs);
   };
 }
 
@@ -111,9 +169,9 @@ export function channelCredentials({ directory }: MeshPlace, workload: Workload)
 }
 
 /** What a workload's `createMesh` needs. */
-export function meshOptions({ directory, tokenExchange }: MeshPlace, workload: Workload): MeshOptions {
+export function meshOptions({ directory, tokenExchange, nats }: MeshPlace, workload: Workload): MeshOptions {
   const credential = privateKeyJwt(join(directory, `${workload}.pem`));
-  return { self: spiffeId(workload), tokenExchange, credential, ...tlsOf(directory, workload) };
+  return { self: spiffeId(workload), tokenExchange, credential, ...tlsOf(directory, workload), ...(nats && { nats: { servers: nats } }) };
 }
 
 export function tlsOf(directory: string, workload: Workload) {

@@ -4,6 +4,7 @@ import { parseArgs, styleText } from 'node:util';
 import { callsSuite } from './calls.ts';
 import { exchangeSuite } from './exchange.ts';
 import { type Figure, holds, type SuiteOptions, type SuiteResult } from './measure.ts';
+import { revocationSuite } from './revocation.ts';
 import { streamsSuite } from './streams.ts';
 import { verifySuite } from './verify.ts';
 
@@ -12,6 +13,7 @@ const suites: Readonly<Record<string, (options: SuiteOptions) => Promise<SuiteRe
   streams: streamsSuite,
   verify: verifySuite,
   exchange: exchangeSuite,
+  revocation: revocationSuite,
 };
 
 const help = `pnpm bench [suite…] [--quick] [-o json]
@@ -19,7 +21,7 @@ const help = `pnpm bench [suite…] [--quick] [-o json]
 Measures what the mesh costs beside baselines in the same run: real processes over loopback, interleaved slices, medians; the spread are
 quartiles. Without suites, all of them: ${Object.keys(suites).join(', ')}.
 
-  --quick    fewer and shorter slices, every figure, within a minute a suite
+  --quick    fewer and shorter slices, every figure, about a minute a suite
   -o json    one JSON document on standard output
   --help     this text
 

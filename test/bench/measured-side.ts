@@ -22,8 +22,8 @@ export interface Slice extends Taken {
   readonly serverCpuMicros: number;
 }
 
-export function startMeasuredServer({ directory, tokenExchange }: BenchMesh, guard: Guard): Promise<MeasuredServer> {
-  const settings: ServerSettings = { directory, tokenExchange, guard };
+export function startMeasuredServer({ directory, tokenExchange, nats }: BenchMesh, guard: Guard): Promise<MeasuredServer> {
+  const settings: ServerSettings = { directory, tokenExchange, guard, ...(nats && { nats }) };
   return startMeasured('measured-server.ts', settings, 0);
 }
 

@@ -11,21 +11,32 @@ export interface ServerProcess {
   stop(): Promise<void>;
 }
 
-/**
- * Starts a Node program that prints `{"event":"listening","port":…}` and resolves when it has.
- *
- * @param cpu The processor it is pinned to, when `taskset` is there.
- */
-export async function startServer(file: string, args: readonly string[], { cpu = 0 } = {}): Promise<ServerProcess> {
-  const child = spawn('taskset', ['-c', String(cpu), process.execPath, file, ...args], { stdio: ['pipe', 'pipe', 'inherit'] });
+export interface ServerProcessOptions {
+  /** The processor it is pinned to; default 0. */
+  readonly cpu?: number;
+  /** A module that is loaded before the program. */
+  readonly preload?: string;
+  /** Told of every event that it logs. */
+  readonly onEvent?: (event: { readonly event: string }) => void;
+}
+
+/** Starts a Node program that prints `{"event":"listening","port":…}` and resolves when it has. */
+export async function startServer(file: string, args: readonly string[], options: ServerProcessOptions = {}): Promise<ServerProcess> {
+  const { cpu = 0, preload, onEvent } = options;
+  const nodeArgs = preload === undefined ? [file] : ['--import', preload, file];
+  const child = spawn('taskset', ['-c', String(cpu), process.execPath, ...nodeArgs, ...args], { stdio: ['pipe', 'pipe', 'inherit'] });
   const events = new Map<string, number>();
   const port = await new Promise<number>((resolve, reject) => {
     child.once('error', reject);
     child.once('exit', (code) => reject(new Error(`${file} ended with ${code} before it listened`)));
     createInterface({ input: child.stdout }).on('line', (line) => {
       if (!line.startsWith('{')) return;
-      const { event, port: bound } = JSON.parse(line) as { readonly event?: string; readonly port?: number };
-      if (event) events.set(event, (events.get(event) ?? 0) + 1);
+      const logged = JSON.parse(line) as { readonly event?: string; readonly port?: number };
+      const { event, port: bound } = logged;
+      if (event) {
+        events.set(event, (events.get(event) ?? 0) + 1);
+        onEvent?.({ ...logged, event });
+      }
       if (event === 'listening' && bound !== undefined) resolve(bound);
     });
   });

@@ -1,6 +1,4 @@
 import { randomBytes, sign, verify } from 'node:crypto';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { type CallVerifier, createCallVerifier, createMesh, type Peer, readRules } from '@tokenmesh/interceptor';
 import { shopPackage } from '@tokenmesh/proto/shop';
 import {
@@ -16,6 +14,7 @@ import {
 } from '@tokenmesh/token';
 import { createLocalJWKSet, jwtVerify } from 'jose';
 import { forge, issuer, meshOptions, obtainToken, spiffeId, startBenchMesh } from './bench-mesh.ts';
+import { collectGarbage } from './forced-gc.ts';
 import { type Figure, type SuiteOptions, type SuiteResult, summarize } from './measure.ts';
 import { ratios } from './measured-side.ts';
 
@@ -141,12 +140,9 @@ function memoryFigures(
   open: (maxCachedTokens: number) => CallVerifier,
   report: (line: string) => void,
 ): readonly Figure[] {
-  setFlagsFromString('--expose-gc');
-  // the cast holds: that is what the flag makes
-  const collect = runInNewContext('gc') as () => void;
   const used = () => {
-    collect();
-    collect();
+    collectGarbage();
+    collectGarbage();
     const { heapUsed, arrayBuffers } = process.memoryUsage();
     return heapUsed + arrayBuffers;
   };

@@ -1,0 +1,84 @@
+import { type Figure, summarize } from './measure.ts';
+import { ratios } from './measured-side.ts';
+
+/** What one slice of events took. */
+export interface Slice {
+  /** Of every event at every verifier, in milliseconds, in ascending order. */
+  readonly delays: Float64Array;
+  /** Of every event at its last verifier. */
+  readonly last: readonly number[];
+  /** From the request until the moment from which the way of the event is counted. */
+  readonly before: readonly number[];
+  /** Processor time of all the verifiers, per event and verifier. */
+  readonly cpuMicros: number;
+}
+
+type Slices = readonly Slice[];
+type Read = (slice: Slice) => number;
+
+const part = (share: number): Read => {
+  return ({ delays }) => delays[Math.floor(share * delays.length)] ?? Number.NaN;
+};
+const [p50, p99] = [part(0.5), part(0.99)];
+const last: Read = (slice) => median(slice.last);
+
+/** Feeds beside plain subscriptions (`raw`), and beside those that check one signature each (`signed`). */
+export function enforcedFigures(verifiers: number, slices: Readonly<Record<'raw' | 'signed' | 'ours', Slices>>): readonly Figure[] {
+  const { raw, signed, ours } = slices;
+  const many = nameOf(verifiers);
+  const isMost = verifiers === 1_000;
+  const absolute = (label: string, of: Slices, p99Target?: Figure['target']) => [
+    summarize(`${many}: ${label}, p50`, 'ms', of.map(p50)),
+    summarize(`${many}: ${label}, p99`, 'ms', of.map(p99), p99Target),
+    ...(verifiers > 1 ? [summarize(`${many}: ${label}, last`, 'ms', of.map(last))] : []),
+    summarize(
+      `${many}: ${label}, CPU each, checkpoints meanwhile included`,
+      'µs',
+      of.map(({ cpuMicros }) => cpuMicros),
+    ),
+  ];
+  return [
+    ...(isMost
+      ? [summarize(`P14 ${many}: last enforced / raw NATS last`, '×', over(ours, raw, last), { atMost: 1.2 })]
+      : [
+          summarize(`P13 ${many}: commit → enforced / raw NATS, p50`, '×', over(ours, raw, p50), { atMost: 1.5 }),
+          summarize(`P13 ${many}: commit → enforced / raw NATS, p99`, '×', over(ours, raw, p99), { atMost: 2 }),
+        ]),
+    summarize(`    ${many}: the same / raw NATS and one bare signature check each, p50`, '×', over(ours, signed, p50)),
+    summarize(`    ${many}: the same / raw NATS and one bare signature check each, last`, '×', over(ours, signed, last)),
+    ...absolute('commit → enforced', ours, isMost ? { atMost: 100 } : undefined),
+    ...absolute('raw NATS publish → callback', raw),
+    ...absolute('raw NATS and one signature check', signed),
+    summarize(
+      `${many}: Revoke asked → commit, batch window of 2 ms included`,
+      'ms',
+      ours.map(({ before }) => median(before)),
+    ),
+  ];
+}
+
+/** A few feeds among plain subscriptions to the same events, which stands for verifiers on machines of their own. */
+export function amongManyFigures(
+  verifiers: number,
+  real: number,
+  { raw, few }: Readonly<Record<'raw' | 'few', Slices>>,
+): readonly Figure[] {
+  const many = `${real} verifiers among ${verifiers - real} plain subscriptions`;
+  return [
+    summarize(`    ${many}: last of all / raw NATS last`, '×', over(few, raw, last)),
+    summarize(`    ${many}: last of all`, 'ms', few.map(last)),
+    summarize(`    ${many}: all, p99`, 'ms', few.map(p99)),
+  ];
+}
+
+function over(a: Slices, b: Slices, read: Read): readonly number[] {
+  return ratios(a.map(read), b.map(read));
+}
+
+function nameOf(verifiers: number): string {
+  return `${verifiers === 1_000 ? '1 000' : verifiers} verifier${verifiers === 1 ? '' : 's'}`;
+}
+
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+}

@@ -1,0 +1,129 @@
+// Verifiers under measurement, many in one process: each a revocation feed, or for comparison a plain subscription, with a NATS connection of its own.
+import { createPublicKey, type JsonWebKey, type KeyObject, verify } from 'node:crypto';
+import type { RevocationFeedClient } from '@tokenmesh/proto';
+import { createRevocationFeed, type RevocationFeed } from '@tokenmesh/revocation';
+import { grpcRecord } from '@tokenmesh/revocation/grpc';
+import { natsTransport } from '@tokenmesh/revocation/nats';
+import { connect } from 'nats';
+import { issuer, type MeshPlace } from './bench-mesh.ts';
+import { openFeedClient } from './feed-client.ts';
+import { answer } from './measured-process.ts';
+
+export interface VerifiersSettings extends MeshPlace {
+  /** Address of the nats-server. */
+  readonly nats: string;
+  /** How many are revocation feeds. */
+  readonly feeds: number;
+  /** How many are plain subscriptions, and to which subject. */
+  readonly plain: number;
+  readonly subject: string;
+  /** By which they check what comes, text whose signature (DER, base64url) follows its last dot; absent: they do not. */
+  readonly key?: JsonWebKey;
+}
+
+/**
+ * `arm`: from now on it is noted when the token of this `jti` is revoked, and when a message came on the subject. `collect`: answered once every
+ * verifier has noted that.
+ */
+export type VerifiersQuestion = { readonly type: 'arm'; readonly jti: string } | { readonly type: 'collect' } | { readonly type: 'look' };
+
+export interface VerifiersAnswer {
+  /** Of each verifier, in nanoseconds of `process.hrtime`; of `collect` alone. */
+  readonly atNs: readonly number[];
+  /** Processor time of the process so far. */
+  readonly cpuMicros: number;
+  /** Feeds that are fresh, by NATS. */
+  readonly fresh: number;
+}
+
+// the cast holds: the suite passes these settings
+const settings = JSON.parse(process.argv[2] ?? '{}') as VerifiersSettings;
+const { nats, feeds: feedCount, plain, subject } = settings;
+
+const collectLimitMs = 20_000;
+const atOnce = 25;
+
+let armed = '';
+let notedAt: number[] = [];
+let left = 0;
+let collected = Promise.withResolvers<void>();
+
+function note(index: number): void {
+  if (left === 0 || notedAt[index] !== 0) return;
+  notedAt[index] = Number(process.hrtime.bigint());
+  if (--left === 0) collected.resolve();
+}
+
+function arm(jti: string): void {
+  armed = jti;
+  left = feedCount + plain;
+  notedAt = new Array<number>(left).fill(0);
+  collected = Promise.withResolvers();
+}
+
+/** A token as services have them, to be looked up as a verifier does. */
+function tokenOf(jti: string) {
+  const iat = Math.floor(Date.now() / 1000);
+  return { kid: 'k', claims: { sub: 's', client_id: 'c', aud: 'a', txn: 't', jti, iat, rn: Number.MAX_SAFE_INTEGER } };
+}
+
+async function openFeed(client: RevocationFeedClient, index: number): Promise<RevocationFeed> {
+  const overNats = Promise.withResolvers<void>();
+  const feed = createRevocationFeed({
+    record: grpcRecord(client),
+    courier: natsTransport({ servers: nats, mesh: 'bench.test' }),
+    issuer,
+    mesh: 'bench.test',
+    report: (status) => {
+      if (status.type === 'path' && status.event === 'up') overNats.resolve();
+    },
+  });
+  feed.onApplied(() => {
+    if (feed.set.find(tokenOf(armed))) note(index);
+  });
+  await Promise.all([overNats.promise, feed.ready()]);
+  return feed;
+}
+
+async function subscribe(index: number, key: KeyObject | undefined): Promise<void> {
+  const connection = await connect({ servers: nats });
+  connection.subscribe(subject, {
+    callback: (_, { data }) => {
+      const text = Buffer.from(data).toString('latin1');
+      const end = text.lastIndexOf('.');
+      if (key) {
+        const signature = Buffer.from(text.slice(end + 1), 'base64url');
+        if (!verify('sha256', Buffer.from(text.slice(0, end), 'latin1'), key, signature)) return;
+      }
+      note(index);
+    },
+  });
+  await connection.flush();
+}
+
+const client = await openFeedClient(settings);
+const feeds: RevocationFeed[] = [];
+while (feeds.length < feedCount) {
+  const first = feeds.length;
+  const count = Math.min(atOnce, feedCount - first);
+  feeds.push(...(await Promise.all(Array.from({ length: count }, (_, index) => openFeed(client, first + index)))));
+}
+const key = settings.key && createPublicKey({ key: settings.key, format: 'jwk' });
+for (let first = 0; first < plain; first += atOnce) {
+  const count = Math.min(atOnce, plain - first);
+  await Promise.all(Array.from({ length: count }, (_, index) => subscribe(feedCount + first + index, key)));
+}
+
+answer<VerifiersQuestion, VerifiersAnswer>(0, async (question) => {
+  if (question.type === 'arm') arm(question.jti);
+  if (question.type === 'collect') {
+    const late = setTimeout(() => collected.reject(new Error(`${left} of ${notedAt.length} verifiers heard of nothing`)), collectLimitMs);
+    await collected.promise.finally(() => clearTimeout(late));
+  }
+  const { user, system } = process.cpuUsage();
+  const isFresh = (feed: RevocationFeed) => {
+    const freshness = feed.freshness();
+    return freshness.state === 'fresh' && freshness.path === 'nats';
+  };
+  return { atNs: question.type === 'collect' ? notedAt : [], cpuMicros: user + system, fresh: feeds.filter(isFresh).length };
+});

@@ -1,0 +1,90 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { BenchMesh } from './bench-mesh.ts';
+import { type Figure, type SuiteOptions, summarize } from './measure.ts';
+import type { ColdAnswer, ColdSettings } from './measured-cold-verifier.ts';
+import { startMeasured } from './measured-process.ts';
+
+/** As many as verifiers start against, in three steps. */
+export const coldStartSizes = [10_000, 100_000, 1_000_000] as const;
+
+/** What a verifier takes that starts against as many revocations as this mesh has, and what it holds then. */
+export async function coldStartFigures(mesh: BenchMesh, { quick, report }: SuiteOptions): Promise<readonly Figure[]> {
+  const starts = quick ? 3 : 7;
+  const answers: ColdAnswer[] = [];
+  while (answers.length < starts) {
+    report(`${mesh.revocations} revocations, cold start ${answers.length + 1} of ${starts}`);
+    answers.push(await startCold(mesh));
+  }
+  return figuresOf(mesh.revocations, answers);
+}
+
+/** token-exchange hands one snapshot to all who ask for it within two seconds: each of these starts has one made. */
+const snapshotSharedMs = 2_000;
+
+async function startCold(mesh: BenchMesh): Promise<ColdAnswer> {
+  const { directory, tokenExchange, revocations } = mesh;
+  const settings: ColdSettings = { directory, tokenExchange, revocations };
+  await using verifier = await startMeasured<object, ColdAnswer>('measured-cold-verifier.ts', settings, 0);
+  await delay(snapshotSharedMs);
+  const answer = await verifier.ask({});
+  if (answer.entries !== revocations) throw new Error(`a cold verifier knows ${answer.entries} of ${revocations} revocations`);
+  return answer;
+}
+
+function figuresOf(size: number, all: readonly ColdAnswer[]): readonly Figure[] {
+  const most = size === 1_000_000;
+  const of = (read: (answer: ColdAnswer) => number) => all.map(read);
+  const target = (atMost: number) => (most ? { atMost } : undefined);
+  const label = `${most ? 'P15 ' : '    '}${size.toLocaleString('en').replaceAll(',', ' ')} revocations`;
+  const held = of(({ heldBytes, entries }) => heldBytes / entries);
+  return [
+    summarize(
+      `${label}: cold start → fresh`,
+      'ms',
+      of(({ freshMs }) => freshMs),
+      target(1_000),
+    ),
+    summarize(`${label}: held per entry`, 'B', held, target(20)),
+    ...(most
+      ? [
+          summarize(
+            `${label}: process larger by, per entry`,
+            'B',
+            of(({ residentBytes, entries }) => residentBytes / entries),
+          ),
+        ]
+      : []),
+    summarize(
+      `${label}: look-up, miss`,
+      'ns',
+      of(({ missNs }) => missNs),
+      target(150),
+    ),
+    summarize(
+      `${label}: look-up, hit`,
+      'ns',
+      of(({ hitNs }) => hitNs),
+    ),
+    summarize(
+      `${label}: whole find, every kind looked at, miss`,
+      'ns',
+      of(({ wholeMissNs }) => wholeMissNs),
+    ),
+    summarize(
+      `${label}: longest pause of the event loop at the start`,
+      'ms',
+      of(({ longestPauseMs }) => longestPauseMs),
+    ),
+    summarize(
+      `${label}: longest pause for garbage at the start`,
+      'ms',
+      of(({ longestGcMs }) => longestGcMs),
+    ),
+    summarize(
+      `${most ? 'P18' : '   '} ${label.slice(4)}: added to a full collection`,
+      'ms',
+      of(({ gcAddedMs }) => gcAddedMs),
+      target(5),
+    ),
+  ];
+}

@@ -1,0 +1,173 @@
+import { generateKeyPairSync, randomBytes, sign } from 'node:crypto';
+import { connect, type NatsConnection } from 'nats';
+import type { BenchMesh } from './bench-mesh.ts';
+import { amongManyFigures, enforcedFigures, type Slice } from './latency-figures.ts';
+import type { Figure, SuiteOptions } from './measure.ts';
+import { type MeasuredProcess, startMeasured } from './measured-process.ts';
+import type { VerifiersAnswer, VerifiersQuestion, VerifiersSettings } from './measured-verifiers.ts';
+
+/** A mesh with NATS, and when its events were durable. */
+export interface LatencyPlace {
+  readonly mesh: BenchMesh;
+  /** Address of its nats-server. */
+  readonly nats: string;
+  /** Resolves with the moment of the commit, in nanoseconds of `process.hrtime`. */
+  committedAt(n: number): Promise<number>;
+}
+
+type Verifiers = MeasuredProcess<VerifiersQuestion, VerifiersAnswer>;
+
+/** `raw`: plain subscriptions. `signed`: those that check one signature. `ours`: feeds. `few`: some feeds among plain subscriptions to the same. */
+type Name = 'raw' | 'signed' | 'ours' | 'few';
+
+/** Verifiers of one kind, and what is broadcast to them. */
+interface Kind {
+  readonly feeds: number;
+  start(): readonly Promise<Verifiers>[];
+  /** Broadcasts what concerns the token; returns when it was told to, and the moment from which its way is counted, which may be known later. */
+  broadcast(jti: string): Promise<{ readonly askedNs: number; readonly fromNs: Promise<number> }>;
+}
+
+const rawSubject = 'bench.raw';
+const signedSubject = 'bench.signed';
+const eventsSubject = 'tokenmesh.bench_test.revocation.events';
+
+/** From the commit of a revocation until every verifier refuses its token, beside the same bytes by NATS alone. */
+export async function latencyFigures(place: LatencyPlace, { quick, report }: SuiteOptions): Promise<readonly Figure[]> {
+  const connection = await connect({ servers: place.nats });
+  try {
+    const bytes = await exampleOf(place, connection);
+    const sizes = [
+      { verifiers: 1, slices: quick ? 8 : 30, events: quick ? 20 : 50 },
+      { verifiers: 100, slices: quick ? 6 : 30, events: 5 },
+      { verifiers: 1_000, slices: quick ? 4 : 15, events: 2 },
+    ];
+    const figures: Figure[] = [];
+    for (const { verifiers, ...size } of sizes) {
+      const groups = groupsOf(place, connection, bytes, verifiers);
+      const measure = (names: readonly Name[]) => measureGroups(groups, names, { ...size, label: `${verifiers} verifiers`, report });
+      figures.push(...enforcedFigures(verifiers, await measure(['raw', 'signed', 'ours'])));
+      if (verifiers === 1_000) figures.push(...amongManyFigures(verifiers, realAmongMany, await measure(['raw', 'few'])));
+    }
+    return figures;
+  } finally {
+    await connection.close();
+  }
+}
+
+/** An event of one target, as it goes over NATS. */
+async function exampleOf({ mesh }: LatencyPlace, connection: NatsConnection): Promise<string> {
+  const subscription = connection.subscribe(eventsSubject, { max: 1 });
+  await connection.flush();
+  await mesh.revoke(newJti());
+  for await (const message of subscription) return Buffer.from(message.data).toString('latin1');
+  throw new Error('no event came');
+}
+
+const newJti = () => randomBytes(16).toString('base64url');
+
+/** Each kind of verifiers: how it is started, and broadcast to. */
+function groupsOf({ mesh, nats, committedAt }: LatencyPlace, connection: NatsConnection, bytes: string, verifiers: number) {
+  // one verifier has a processor to itself; many share both, with everything else
+  const processors = verifiers === 1 ? [0] : [0, 1];
+  const starter = (settings: Pick<VerifiersSettings, 'feeds' | 'plain' | 'subject' | 'key'>) => () => {
+    const part = (count: number) => Math.ceil(count / processors.length);
+    const { directory, tokenExchange } = mesh;
+    const shared: VerifiersSettings = {
+      ...{ directory, tokenExchange, nats, ...settings },
+      ...{ feeds: part(settings.feeds), plain: part(settings.plain) },
+    };
+    return processors.map((cpu) => startMeasured<VerifiersQuestion, VerifiersAnswer>('measured-verifiers.ts', shared, cpu));
+  };
+  const publisher = (subject: string, text: string) => {
+    const payload = Buffer.from(text, 'latin1');
+    return async () => {
+      const askedNs = Number(process.hrtime.bigint());
+      connection.publish(subject, payload);
+      return { askedNs, fromNs: Promise.resolve(askedNs) };
+    };
+  };
+  const revoke = async (jti: string) => {
+    const askedNs = Number(process.hrtime.bigint());
+    return { askedNs, fromNs: committedAt(await mesh.add([{ kind: 'token', value: jti }])) };
+  };
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const anew = signedAnew(bytes, (data) => sign('sha256', data, privateKey));
+  const key = publicKey.export({ format: 'jwk' });
+  const plain = verifiers - realAmongMany;
+  return {
+    raw: { feeds: 0, start: starter({ feeds: 0, plain: verifiers, subject: rawSubject }), broadcast: publisher(rawSubject, bytes) },
+    signed: {
+      feeds: 0,
+      start: starter({ feeds: 0, plain: verifiers, subject: signedSubject, key }),
+      broadcast: publisher(signedSubject, anew),
+    },
+    ours: { feeds: verifiers, start: starter({ feeds: verifiers, plain: 0, subject: eventsSubject }), broadcast: revoke },
+    few: { feeds: realAmongMany, start: starter({ feeds: realAmongMany, plain, subject: eventsSubject }), broadcast: revoke },
+  } satisfies Record<Name, Kind>;
+}
+
+/** Kinds side by side, in slices that were taken one right after the other. */
+async function measureGroups(
+  kinds: Readonly<Record<Name, Kind>>,
+  names: readonly Name[],
+  { slices, events, label, report }: { slices: number; events: number; label: string; report: SuiteOptions['report'] },
+): Promise<Readonly<Record<Name, readonly Slice[]>>> {
+  await using started = new AsyncDisposableStack();
+  report(`${label}: starting`);
+  const groups: { name: Name; processes: readonly Verifiers[] }[] = [];
+  for (const name of names) {
+    const processes = await Promise.all(kinds[name].start());
+    groups.push({ name, processes: processes.map((one) => started.use(one)) });
+  }
+  const measured: Record<Name, Slice[]> = { raw: [], signed: [], ours: [], few: [] };
+  for (let round = -1; round < slices; round++) {
+    report(`${label}: round ${round + 1} of ${slices}`);
+    for (const { name, processes } of round % 2 === 0 ? groups : groups.toReversed()) {
+      const slice = await measureSlice(processes, kinds[name], events);
+      if (round >= 0) measured[name].push(slice); // the first is warm-up
+    }
+  }
+  for (const { name, processes } of groups) await checkFresh(processes, kinds[name].feeds);
+  return measured;
+}
+
+/** Among plain subscriptions, as many verifiers as two processors can be with little waiting for one another. */
+const realAmongMany = 10;
+
+/** The same text, signed by another key, with a signature that node:crypto takes as it is. */
+function signedAnew(compact: string, signer: (data: Buffer) => Buffer): string {
+  const text = compact.slice(0, compact.lastIndexOf('.'));
+  return `${text}.${signer(Buffer.from(text, 'latin1')).toString('base64url')}`;
+}
+
+async function measureSlice(processes: readonly Verifiers[], { broadcast }: Kind, events: number): Promise<Slice> {
+  const ask = (question: VerifiersQuestion) => Promise.all(processes.map((one) => one.ask(question)));
+  const cpuOf = (answers: readonly VerifiersAnswer[]) => answers.reduce((sum, { cpuMicros }) => sum + cpuMicros, 0);
+  const cpuBefore = cpuOf(await ask({ type: 'look' }));
+  const sent: { readonly askedNs: number; readonly fromNs: Promise<number>; readonly atNs: readonly number[] }[] = [];
+  for (let event = 0; event < events; event++) {
+    const jti = newJti();
+    await ask({ type: 'arm', jti });
+    const times = await broadcast(jti);
+    sent.push({ ...times, atNs: (await ask({ type: 'collect' })).flatMap(({ atNs }) => atNs) });
+  }
+  const cpuAfter = cpuOf(await ask({ type: 'look' }));
+  const delays: number[] = [];
+  const last: number[] = [];
+  const before: number[] = [];
+  for (const { askedNs, fromNs, atNs } of sent) {
+    const from = await fromNs;
+    const ms = atNs.map((at) => (at - from) / 1e6);
+    delays.push(...ms);
+    last.push(Math.max(...ms));
+    before.push((from - askedNs) / 1e6);
+  }
+  return { delays: Float64Array.from(delays).sort(), last, before, cpuMicros: (cpuAfter - cpuBefore) / delays.length };
+}
+
+async function checkFresh(processes: readonly Verifiers[], feeds: number): Promise<void> {
+  const answers = await Promise.all(processes.map((one) => one.ask({ type: 'look' })));
+  const fresh = answers.reduce((sum, answer) => sum + answer.fresh, 0);
+  if (fresh !== feeds) throw new Error(`${fresh} of ${feeds} verifiers are fresh by NATS`);
+}

@@ -1,0 +1,79 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { findNatsServer, startNatsServer } from '@tokenmesh/shop/demo';
+import { type BenchMesh, startBenchMesh } from './bench-mesh.ts';
+import type { Figure, SuiteOptions, SuiteResult } from './measure.ts';
+import { checkRefusals, startMeasuredServer } from './measured-side.ts';
+import { idleFigure, warmCallCheck } from './revocation-at-rest.ts';
+import { coldStartFigures, coldStartSizes } from './revocation-cold-start.ts';
+import { latencyFigures } from './revocation-latency.ts';
+import { applyFigures, revokeFigures } from './revocation-rates.ts';
+import { streamFigures } from './revocation-streams.ts';
+
+type Part = Pick<SuiteResult, 'figures' | 'checks'>;
+
+/** How fast a revocation is enforced, what it takes to know a million of them, and how many may come: P13 to P16. */
+export async function revocationSuite(options: SuiteOptions): Promise<SuiteResult> {
+  const parts = [await enforcedFigures(options), await revokedFigures(options)];
+  for (const size of coldStartSizes) parts.push(await knownFigures(size, options));
+  return { suite: 'revocation', figures: parts.flatMap(({ figures }) => figures), checks: parts.flatMap(({ checks }) => checks) };
+}
+
+/** What happens when something is revoked, with nothing in the log at first. */
+async function enforcedFigures(options: SuiteOptions): Promise<Part> {
+  await using started = new AsyncDisposableStack();
+  options.report('starting nats-server and token-exchange');
+  const nats = await startNats(started, options.report);
+  const commits = new Map<number, PromiseWithResolvers<number>>();
+  const commitOf = (n: number) => {
+    const known = commits.get(n) ?? Promise.withResolvers<number>();
+    commits.set(n, known);
+    return known;
+  };
+  const onCommitted = (n: number, atNs: number) => commitOf(n).resolve(atNs);
+  const mesh = started.use(await startBenchMesh({ targets: 0, nats, onCommitted }));
+  const figures: Figure[] = [...(await latencyFigures({ mesh, nats, committedAt: (n) => commitOf(n).promise }, options))];
+  const checks = [...(await checkGuardedServer(mesh)), await warmCallCheck(mesh)];
+  figures.push(...(await applyFigures(nats, options)));
+  return { figures, checks };
+}
+
+/** How many may be revoked. */
+async function revokedFigures(options: SuiteOptions): Promise<Part> {
+  await using started = new AsyncDisposableStack();
+  const nats = await startNats(started, options.report);
+  const mesh = started.use(await startBenchMesh({ targets: 0, nats, cpu: 0 }));
+  return { figures: await revokeFigures(mesh, options), checks: [] };
+}
+
+async function checkGuardedServer(mesh: BenchMesh): Promise<readonly string[]> {
+  await using server = await startMeasuredServer(mesh, 'mesh');
+  return await checkRefusals(mesh, server);
+}
+
+/** What it takes to know so much. */
+async function knownFigures(targets: (typeof coldStartSizes)[number], options: SuiteOptions): Promise<Part> {
+  await using started = new AsyncDisposableStack();
+  options.report(`starting token-exchange with ${targets} revocations`);
+  const nats = await startNats(started, options.report);
+  const mesh = started.use(await startBenchMesh({ targets, nats }));
+  const figures = await coldStartFigures(mesh, options);
+  if (targets !== coldStartSizes.at(-1)) return { figures, checks: [] };
+  const idle = await idleFigure(mesh, options);
+  const streams = await streamFigures(mesh, options);
+  return { figures: [...figures, idle, ...streams.figures], checks: streams.checks };
+}
+
+/** A nats-server of its own, which uses both processors. */
+async function startNats(started: AsyncDisposableStack, report: (line: string) => void): Promise<string> {
+  const found = await findNatsServer({ report });
+  if (found.path === undefined) throw new Error(`the suite needs a nats-server: ${found.reason}`);
+  const directory = await mkdtemp(join(tmpdir(), 'tokenmesh-bench-nats-'));
+  started.defer(() => rm(directory, { recursive: true }));
+  const server = await startNatsServer({ path: found.path, directory });
+  started.defer(() => server.stop());
+  execFileSync('taskset', ['-acp', '0,1', String(server.pid)]);
+  return `127.0.0.1:${server.port}`;
+}
