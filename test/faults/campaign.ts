@@ -10,6 +10,8 @@ export interface CampaignOptions {
   readonly seed: number;
   /** Instead of the campaign's own number of rounds. */
   readonly rounds: number | undefined;
+  /** The round of this number alone, in a campaign whose rounds do not depend on one another. */
+  readonly only: number | undefined;
   readonly stores: readonly StoreKind[];
   /** Told how far it is. */
   readonly report: (line: string) => void;

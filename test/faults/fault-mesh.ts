@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createCertificateAuthority } from '@tokenmesh/shop/demo';
 import { exportJwk, exportSigningKey, generateSigningKey, signClientAssertion } from '@tokenmesh/token';
-import { type Program, runProgram, startProgram } from './program.ts';
+import { type Program, type ProgramOptions, runProgram, startProgram } from './program.ts';
 import { createTemporaryDirectory } from './temporary-directory.ts';
 
 const main = fileURLToPath(new URL('../../services/token-exchange/src/main.ts', import.meta.url));
@@ -28,20 +28,33 @@ export interface FaultMesh {
   /** Client authentication, good for one request. */
   authenticate(workload: string): { readonly client_id: string; readonly client_assertion_type: string; readonly client_assertion: string };
   /** Starts a token-exchange on a port of its own choice. All that are started with the same name are one after the other. */
-  start(name: string, store: object, settings?: object): Promise<Program>;
+  start(name: string, store: object, settings?: object, options?: StartOptions): Promise<Program>;
+  /** Runs a command of token-exchange, such as `nats-stream`, on the configuration that one of this name has, or is given now. */
+  command(
+    command: string,
+    name: string,
+    configuration?: { readonly store: object; readonly settings: object },
+  ): Promise<{ readonly code: number | null; readonly output: string }>;
   /** What `audit-verify` says of the record that one of this name used, and whether the audit holds. */
   verifyAudit(name: string): Promise<{ readonly holds: boolean; readonly output: string }>;
   remove(): void;
 }
 
+export interface StartOptions extends ProgramOptions {
+  /** Added to its environment. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /** Tokens live for longer than any campaign, and no key rotates unless it is asked to, so that whatever ends before was made to end. */
 const longLives = { keys: { activation_timeout: '10s', rotate_every: '13h' }, tokens: { life: '1h', ceiling: '2h', session: '8h' } };
 
-export async function createFaultMesh(): Promise<FaultMesh> {
+/** @param more Names of workloads beside those that every campaign has. */
+export async function createFaultMesh(more: readonly string[] = []): Promise<FaultMesh> {
   const { path: directory, remove } = createTemporaryDirectory('mesh');
   const authority = await createCertificateAuthority('faults.test');
   const certificate = await authority.issue(tokenExchange);
-  const keys = new Map([gateway, payments, operator].map((workload) => [workload, generateSigningKey()]));
+  const others = more.map((name) => `spiffe://faults.test/${name}`);
+  const keys = new Map([gateway, payments, operator, ...others].map((workload) => [workload, generateSigningKey()]));
   const keyOf = (workload: string) => {
     const key = keys.get(workload);
     if (!key) throw new Error(`no workload ${workload}`);
@@ -52,7 +65,7 @@ export async function createFaultMesh(): Promise<FaultMesh> {
   await writeFile(join(directory, 'ca.pem'), authority.cert);
   await writeFile(join(directory, 'cert.pem'), certificate.cert);
   await writeFile(join(directory, 'key.pem'), certificate.key);
-  const encryptionKey = randomBytes(32).toString('base64');
+  const environment = { TOKENMESH_KEY_ENCRYPTION_KEY: randomBytes(32).toString('base64') };
   const fileOf = (name: string) => join(directory, name, 'tokenmesh.yaml');
 
   async function configure(name: string, store: object, settings: object): Promise<void> {
@@ -90,9 +103,13 @@ export async function createFaultMesh(): Promise<FaultMesh> {
         lifeSeconds: 60,
       }),
     }),
-    async start(name, store, settings = {}) {
+    async start(name, store, settings = {}, { env = {}, ...options } = {}) {
       await configure(name, store, settings);
-      return await startProgram(main, ['--config', fileOf(name)], { TOKENMESH_KEY_ENCRYPTION_KEY: encryptionKey });
+      return await startProgram(main, ['--config', fileOf(name)], { ...environment, ...env }, options);
+    },
+    async command(command, name, configuration) {
+      if (configuration) await configure(name, configuration.store, configuration.settings);
+      return await runProgram(main, [command, '--config', fileOf(name)], environment);
     },
     async verifyAudit(name) {
       const { code, output } = await runProgram(main, ['audit-verify', '--config', fileOf(name)]);

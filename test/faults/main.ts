@@ -4,15 +4,16 @@ import type { Campaign, StoreKind, Verdict } from './campaign.ts';
 import { kill } from './kill.ts';
 import { races } from './races.ts';
 import { refresh } from './refresh.ts';
+import { revocation } from './revocation.ts';
 import { rotation } from './rotation.ts';
 
-const campaigns: Readonly<Record<string, Campaign>> = { kill, refresh, rotation, races };
+const campaigns: Readonly<Record<string, Campaign>> = { kill, refresh, rotation, races, revocation };
 const printedViolations = 20;
 const reportEveryMs = 15_000;
 let reportedAt = 0;
 const storeKinds = ['sqlite', 'postgres'] as const satisfies readonly StoreKind[];
 
-const help = `pnpm faults [name…] [--quick] [--seed N] [--rounds N] [--store sqlite|postgres] [--long] [-o json]
+const help = `pnpm faults [name…] [--quick] [--seed N] [--rounds N] [--only N] [--store sqlite|postgres] [--long] [-o json]
 
 Breaks real processes on purpose and judges what they answered. Without names, all campaigns:
 
@@ -23,6 +24,7 @@ ${Object.entries(campaigns)
   --quick    under a minute a campaign, with every check
   --seed     of every random choice; default: another one each time, and it is printed
   --rounds   instead of a campaign's own number
+  --only     one schedule of revocation alone, by its number
   --store    one engine only; default both. PostgreSQL is found as the tests find it
   --long     the longer form of rotation: 60 rotations in 10 minutes
   -o json    one JSON document on standard output
@@ -38,6 +40,7 @@ const { values, positionals } = parseArgs({
     long: { type: 'boolean', default: false },
     seed: { type: 'string' },
     rounds: { type: 'string' },
+    only: { type: 'string' },
     store: { type: 'string' },
     output: { type: 'string', short: 'o' },
     help: { type: 'boolean', default: false },
@@ -58,6 +61,7 @@ function complain(): string | undefined {
   for (const name of ['seed', 'rounds'] as const) {
     if (values[name] !== undefined && !/^[1-9]\d{0,9}$/.test(values[name])) return `--${name} takes a whole number from 1 on`;
   }
+  if (values.only !== undefined && !/^\d{1,6}$/.test(values.only)) return '--only takes the number of a schedule';
   return undefined;
 }
 
@@ -72,6 +76,7 @@ async function run(names: readonly string[]): Promise<void> {
     const verdicts = await campaign.run({
       ...{ quick: values.quick, long: values.long, seed, report },
       rounds: values.rounds === undefined ? undefined : Number(values.rounds),
+      only: values.only === undefined ? undefined : Number(values.only),
       stores: storeKinds.filter((kind) => values.store === undefined || values.store === kind),
     });
     report('');

@@ -10,10 +10,22 @@ export interface Program {
   readonly startedInMs: number;
   /** Lines of its log so far, by `event`. */
   readonly events: ReadonlyMap<string, number>;
+  readonly isRunning: boolean;
+  /** Sends it a signal that does not end it. */
+  signal(signal: 'SIGSTOP' | 'SIGCONT' | 'SIGHUP'): void;
+  /** Writes a line to its standard input. */
+  tell(line: string): void;
   /** SIGKILL; resolves when it is gone. */
   kill(): Promise<void>;
   /** SIGTERM; resolves with its exit code. */
   stop(): Promise<number | null>;
+}
+
+export interface ProgramOptions {
+  /** Command that it is started through, such as `['prlimit', '--fsize=1000']`. */
+  readonly through?: readonly string[];
+  /** Told every line of JSON that it writes to standard output. */
+  readonly onLine?: (line: string) => void;
 }
 
 /**
@@ -21,12 +33,16 @@ export interface Program {
  *
  * @throws {Error} When it ends before: with what it wrote to standard error.
  */
-export async function startProgram(file: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Program> {
+export async function startProgram(
+  file: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  { through = [], onLine = () => {} }: ProgramOptions = {},
+): Promise<Program> {
   const startedAt = performance.now();
-  const child = spawnOwned(process.execPath, [file, ...args], {
-    env: { PATH: process.env.PATH, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const [command = process.execPath, ...rest] = [...through, process.execPath, file, ...args];
+  const child = spawnOwned(command, rest, { env: { PATH: process.env.PATH, ...env }, stdio: ['pipe', 'pipe', 'pipe'] });
+  child.stdin?.on('error', () => {}); // it has ended
   const events = new Map<string, number>();
   let complaint = '';
   child.stderr?.on('data', (chunk) => {
@@ -37,6 +53,7 @@ export async function startProgram(file: string, args: readonly string[], env: R
   const port = await new Promise<number>((resolve, reject) => {
     createInterface({ input: stdout }).on('line', (line) => {
       if (!line.startsWith('{')) return;
+      onLine(line);
       const { event, port: bound } = JSON.parse(line) as { readonly event?: string; readonly port?: number };
       if (event) events.set(event, (events.get(event) ?? 0) + 1);
       if (event === 'listening' && bound !== undefined) resolve(bound);
@@ -48,6 +65,11 @@ export async function startProgram(file: string, args: readonly string[], env: R
     port,
     startedInMs: performance.now() - startedAt,
     events,
+    get isRunning() {
+      return child.exitCode === null && child.signalCode === null;
+    },
+    signal: (signal) => void child.kill(signal),
+    tell: (line) => void child.stdin?.write(`${line}\n`),
     kill: async () => void (await end(child, 'SIGKILL')),
     stop: () => end(child, 'SIGTERM'),
   };
@@ -57,8 +79,12 @@ export async function startProgram(file: string, args: readonly string[], env: R
 export async function runProgram(
   file: string,
   args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
 ): Promise<{ readonly code: number | null; readonly output: string }> {
-  const child = spawnOwned(process.execPath, [file, ...args], { env: { PATH: process.env.PATH }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawnOwned(process.execPath, [file, ...args], {
+    env: { PATH: process.env.PATH, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream?.on('data', (chunk) => {
@@ -69,12 +95,16 @@ export async function runProgram(
   return { code, output };
 }
 
+const owned = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of owned) child.kill('SIGKILL');
+});
+
 /** Starts a process that does not outlive this one. */
 export function spawnOwned(command: string, args: readonly string[], options: SpawnOptions): ChildProcess {
   const child = spawn(command, args, options);
-  const killIt = () => child.kill('SIGKILL');
-  process.once('exit', killIt);
-  child.once('exit', () => process.off('exit', killIt));
+  owned.add(child);
+  child.once('exit', () => owned.delete(child));
   return child;
 }
 

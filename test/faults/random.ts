@@ -6,6 +6,8 @@ export interface Random {
   next(): number;
   /** A whole number, both ends included. */
   whole(from: number, to: number): number;
+  /** One of them; there has to be one. */
+  pick<T>(all: readonly T[]): T;
   /** True this often, from 0 to 1. */
   chance(probability: number): boolean;
   /**
@@ -27,6 +29,11 @@ export function createRandom(seed: string | number): Random {
   return {
     next,
     whole: (from, to) => from + Math.floor(next() * (to - from + 1)),
+    pick(all) {
+      const one = all[Math.floor(next() * all.length)];
+      if (one === undefined) throw new RangeError('there is nothing to choose from');
+      return one;
+    },
     chance: (probability) => next() < probability,
     of: (part) => createRandom(`${seed}/${part}`),
   };

@@ -1,0 +1,41 @@
+import { renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** The wall clock of processes that are started with its environment. Their monotonic clock, and with it their timers, stays the machine's. */
+export interface FakeClock {
+  /** For the environment of a process, beside what it has. */
+  readonly env: Readonly<Record<string, string>>;
+  /** From now on, so many milliseconds ahead of the machine's clock; negative: behind. */
+  step(offsetMs: number): void;
+  /** As the machine's again. */
+  set(): void;
+}
+
+/**
+ * A clock that starts right.
+ *
+ * @param library As `findFaketime` found it.
+ * @param directory For the file by which running processes are told; each clock needs another name in it.
+ */
+export function createFakeClock(library: string, directory: string, name: string): FakeClock {
+  const file = join(directory, `${name}.clock`);
+  let writes = 0;
+  const write = (offset: string) => {
+    const next = `${file}.${++writes}`;
+    writeFileSync(next, `${offset}\n`);
+    renameSync(next, file); // a process that looks meanwhile sees the one or the other, never an empty file
+  };
+  write('+0');
+  return {
+    env: {
+      LD_PRELOAD: library,
+      FAKETIME_TIMESTAMP_FILE: file,
+      FAKETIME_NO_CACHE: '1',
+      FAKETIME_DONT_FAKE_MONOTONIC: '1',
+      DONT_FAKE_MONOTONIC: '1', // the name of older versions
+      NO_FAKE_STAT: '1',
+    },
+    step: (offsetMs) => write(`${offsetMs < 0 ? '-' : '+'}${(Math.abs(offsetMs) / 1000).toFixed(3)}`),
+    set: () => write('+0'),
+  };
+}
