@@ -68,6 +68,9 @@ export function grpcIssuerChannel(options: GrpcIssuerOptions): OpenIssuerChannel
       'grpc.initial_reconnect_backoff_ms': 100,
       // grpc-js waits up to two minutes before it tries a lost connection again: too long for the bound on revocations
       'grpc.max_reconnect_backoff_ms': 2_000,
+      // a connection that died without a word would swallow every call for minutes: it is to be found dead before knowledge is stale
+      'grpc.keepalive_time_ms': 2_000,
+      'grpc.keepalive_timeout_ms': 2_500,
       channelFactoryOverride: (target, credentials, { channelFactoryOverride: _, ...rest }) => tls.openChannel(target, credentials, rest),
     };
     const exchangeClient = createExchangeClient({
