@@ -39,9 +39,14 @@ async function follow(changes: AsyncIterable<MeshChange | { readonly type: 'miss
     if (change.type === 'freshness') tell('freshness', change.state);
     if (change.type !== 'feed') continue;
     const { status } = change;
-    if (status.type === 'path') tell('path', `${status.path} ${status.event}`);
+    if (status.type === 'path') tell('path', `${status.path} ${status.event}${because(status.error)}`);
     else if (status.type === 'alarm') tell('alarm', status.alarm.kind);
     else if (status.type === 'rejected') tell('rejected', `${status.reason} over ${status.path}`);
-    else if (status.type === 'request-failed') tell('request failed', status.request);
+    else if (status.type === 'request-failed') tell('request failed', `${status.request}${because(status.error)}`);
   }
+}
+
+/** Why, in the words of an error that has none of a token's. */
+function because(error: unknown): string {
+  return error instanceof Error ? `: ${error.message}` : '';
 }
