@@ -9,7 +9,9 @@ const limitMs = 3_000;
 /** `tokenmesh health`. */
 export function healthCommand(io: CommandIo): Command {
   return new Command('health')
-    .description('Ask a gRPC server for its health over TLS. Ends with 0 when it is SERVING, otherwise with 1: for healthchecks of containers.')
+    .description(
+      'Ask a gRPC server for its health over TLS. Ends with 0 when it is SERVING, otherwise with 1: for healthchecks of containers.',
+    )
     .argument('<host:port>', 'the server')
     .addOption(new Option('--ca <file>', 'authorities of its certificate (PEM); default: the ones of the system').env('TOKENMESH_CA_FILE'))
     .addOption(new Option('--cert <file>', 'certificate to present (PEM)').env('TOKENMESH_TLS_CERT_FILE'))

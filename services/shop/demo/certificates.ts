@@ -18,25 +18,33 @@ export interface Certificate {
   readonly key: string;
 }
 
-/** Issues the certificates of one demo. Its own private key never leaves the process. */
+/** Issues the certificates of one sample mesh. Its own private key never leaves the process. */
 export interface CertificateAuthority {
   /** The root certificate, PEM. */
   readonly cert: string;
-  /** A leaf for both ends of mutual TLS on this machine: the SPIFFE ID as its only URI, and `localhost` and `127.0.0.1`. */
-  issue(spiffeId: string): Promise<Certificate>;
+  /**
+   * A leaf for both ends of mutual TLS on this machine: the SPIFFE ID as its only URI, and `localhost` and `127.0.0.1`.
+   *
+   * @param hosts Further DNS names, such as the one of a container. Default: none.
+   */
+  issue(spiffeId: string, hosts?: readonly string[]): Promise<Certificate>;
 }
 
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 const backdateMs = 5 * 60_000; // a container's clock may lag behind its host's
-const lifeMs = 24 * 60 * 60_000;
+const dayMs = 24 * 60 * 60_000;
 
 /**
- * A certificate authority that lives as long as the object: ECDSA P-256, certificates valid for a day.
+ * A certificate authority that lives as long as the object: ECDSA P-256.
  *
  * @param trustDomain Goes into the name of the root; nothing checks it.
+ * @param options.lifeMs How long it and what it issues is valid from now on; default a day.
  * @see X.509-SVID specification, sections 2, 4 and 5.
  */
-export async function createCertificateAuthority(trustDomain: string, { now = Date.now } = {}): Promise<CertificateAuthority> {
+export async function createCertificateAuthority(
+  trustDomain: string,
+  { now = Date.now, lifeMs = dayMs } = {},
+): Promise<CertificateAuthority> {
   const notBefore = new Date(now() - backdateMs);
   const notAfter = new Date(now() + lifeMs);
   const keys = await generateKeys();
@@ -54,7 +62,7 @@ export async function createCertificateAuthority(trustDomain: string, { now = Da
   });
   return {
     cert: root.toString('pem'),
-    issue: async (spiffeId) => {
+    issue: async (spiffeId, hosts = []) => {
       const leafKeys = await generateKeys();
       const leaf = await X509CertificateGenerator.create({
         subject: [{ O: [trustDomain] }],
@@ -70,7 +78,7 @@ export async function createCertificateAuthority(trustDomain: string, { now = Da
           new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth, ExtendedKeyUsage.clientAuth]),
           new SubjectAlternativeNameExtension([
             { type: 'url', value: spiffeId },
-            { type: 'dns', value: 'localhost' },
+            ...['localhost', ...hosts].map((value) => ({ type: 'dns' as const, value })),
             { type: 'ip', value: '127.0.0.1' },
           ]),
           await AuthorityKeyIdentifierExtension.create(keys.publicKey),

@@ -1,10 +1,10 @@
 export { meshOptions } from '../src/environment.ts';
 export { createCertificateAuthority } from './certificates.ts';
-export { type Grant, spiffeId, trustDomain } from './configuration.ts';
+export { audiences, type Grant, grants, spiffeId, trustDomain } from './configuration.ts';
 export { type CopiedToken, copyToken } from './copied-token.ts';
 export { type Shop, type StartShopOptions, startShop } from './launch.ts';
 export { type ManagedProcess, startProcess } from './managed-process.ts';
-export { findNatsServer, type NatsServer } from './nats-server.ts';
+export { findNatsServer, type NatsServer, startNatsServer } from './nats-server.ts';
 export { type OtlpReceiver, type Span, startOtlpReceiver } from './otlp-receiver.ts';
 export { address, startTokenExchange } from './services.ts';
 export { isConnected, traceTree } from './trace-tree.ts';

@@ -19,19 +19,25 @@ export async function writeWorkloadFiles(directory: string, id: string, authorit
   const at = (file: string) => join(directory, file);
   const files = { id, certFile: at('tls.crt'), tlsKeyFile: at('tls.key'), keyFile: at('assertion.key'), jwksFile: at('jwks.json') };
   const { cert, key } = await authority.issue(id);
-  const assertion = generateKeyPairSync('ec', {
-    namedCurve: 'P-256',
-    publicKeyEncoding: { type: 'spki', format: 'pem' },
-    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
-  });
+  const { privateKey, jwks } = makeAssertionKey();
   await mkdir(directory, { recursive: true, mode: 0o700 });
   await Promise.all([
     writeFile(files.certFile, cert),
     writeFile(files.tlsKeyFile, key, { mode: 0o600 }),
-    writeFile(files.keyFile, assertion.privateKey, { mode: 0o600 }),
-    writeFile(files.jwksFile, JSON.stringify({ keys: [publicJwk(assertion.publicKey)] }, undefined, 2)),
+    writeFile(files.keyFile, privateKey, { mode: 0o600 }),
+    writeFile(files.jwksFile, jwks),
   ]);
   return files;
+}
+
+/** A new key for client assertions: the private half as PKCS#8 PEM, the public one as a JWK Set. */
+export function makeAssertionKey(): { readonly privateKey: string; readonly jwks: string } {
+  const { privateKey, publicKey } = generateKeyPairSync('ec', {
+    namedCurve: 'P-256',
+    publicKeyEncoding: { type: 'spki', format: 'pem' },
+    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+  });
+  return { privateKey, jwks: JSON.stringify({ keys: [publicJwk(publicKey)] }, undefined, 2) };
 }
 
 /** The JWK of a P-256 public key, named by its thumbprint (RFC 7638), as the signer of client assertions names it. */

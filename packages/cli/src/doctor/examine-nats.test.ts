@@ -260,7 +260,12 @@ describeNats('tokenmesh doctor notices', () => {
     [{ syncAlways: false, syncIntervalMs: 120_000 }, 'warning', 'after 120 s'],
     [{ syncAlways: true, syncIntervalMs: 120_000 }, 'ok', 'is on disk'],
   ])('what an acknowledgement promises when the monitoring says %j', (sync, status, says) => {
-    const varz = { serverName: 'one', listeners: new Map(), jetStream: { storage: 0, maxStorage: 1, ...sync } };
+    const varz = {
+      serverName: 'one',
+      listeners: new Map(),
+      tlsListeners: new Set<string>(),
+      jetStream: { storage: 0, maxStorage: 1, ...sync },
+    };
     expect(checkSync(varz)).toEqual({ status, says: expect.stringContaining(says) });
   });
 
@@ -283,6 +288,21 @@ describeNats('tokenmesh doctor notices', () => {
     onTestFinished(async () => void (await Promise.all([open.close(), guarded.close()])));
     expect(await checkPeers(await readVarz(open.monitor), open.monitor)).toMatchObject({ status: 'failed' });
     expect(await checkPeers(await readVarz(guarded.monitor), guarded.monitor)).toMatchObject({ status: 'ok' });
+  });
+
+  test('a cluster whose servers show certificates alone, which every workload has, and lets one pass that wants a password as well', async () => {
+    const tls =
+      'tls { cert_file: $TOKENMESH_NATS_TLS_CERT, key_file: $TOKENMESH_NATS_TLS_KEY, ca_file: $TOKENMESH_NATS_TLS_CA, verify: true }';
+    const cluster = (more: string) => added('mesh.conf', `cluster { name: mesh, listen: "127.0.0.1:-1", ${tls}${more} }`);
+    const logged = /Listening for route connections/;
+    const [open, guarded] = await Promise.all([
+      startMeshNats({ edits: [cluster(''), ...withoutJetStream], logged }),
+      startMeshNats({ edits: [cluster(', authorization { user: route, password: secret }'), ...withoutJetStream], logged }),
+    ]);
+    onTestFinished(async () => void (await Promise.all([open.close(), guarded.close()])));
+    const look = async (nats: MeshNats) => await checkPeers(await readVarz(nats.monitor), nats.monitor, nats.as().tls);
+    expect(await look(open)).toMatchObject({ status: 'failed' });
+    expect(await look(guarded)).toMatchObject({ status: 'ok' });
   });
 });
 

@@ -40,7 +40,7 @@ export async function* examineNats(examination: NatsExamination): AsyncGenerator
     const says = 'the server tells this at its monitoring only: name it with --monitor';
     yield* skippedAll(['nats.sync', 'nats.storage', 'nats.listeners', 'nats.peers'], says);
   }
-  for (const monitor of examination.monitors) yield* examineMonitor(monitor);
+  for (const monitor of examination.monitors) yield* examineMonitor(monitor, examination.tls);
   if (answering.length === 0) yield* skippedAll(['verifier.connects', 'issuer.connects'], 'no server answers');
   // each server of a cluster has a configuration of its own
   for (const server of answering) yield* examineUsers(server, examination);
@@ -64,14 +64,14 @@ async function* examineServer(server: string, examination: NatsExamination): Asy
   }
 }
 
-async function* examineMonitor(monitor: string): AsyncGenerator<Finding> {
+async function* examineMonitor(monitor: string, tls: NatsExamination['tls']): AsyncGenerator<Finding> {
   try {
     const varz = await readVarz(monitor);
     const checks: readonly Check[] = [
       ['nats.sync', () => checkSync(varz)],
       ['nats.storage', () => checkStorage(varz)],
       ['nats.listeners', () => checkListeners(varz)],
-      ['nats.peers', () => checkPeers(varz, monitor)],
+      ['nats.peers', () => checkPeers(varz, monitor, tls)],
     ];
     yield* made(checks, monitor);
   } catch (error) {

@@ -1,4 +1,5 @@
 import { connect } from 'node:net';
+import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 
 /** What a nats-server says of itself to whoever connects, before any authentication, in its first line (INFO). */
 export interface NatsInfo {
@@ -36,11 +37,12 @@ export function natsAddress(server: string): Address {
 /**
  * Reads the first line of a client's, route's or gateway's listener.
  *
+ * @param tls For a listener that says nothing before TLS: what to trust and to present there. Default: no TLS.
  * @throws {Error} When nothing answers there within 3 s, or what answers is no nats-server.
  */
-export function readNatsInfo({ host, port }: Address): Promise<NatsInfo> {
+export function readNatsInfo({ host, port }: Address, tls?: Pick<ConnectionOptions, 'ca' | 'cert' | 'key'>): Promise<NatsInfo> {
   return new Promise((resolve, reject) => {
-    const socket = connect({ host, port, timeout: limitMs });
+    const socket = tls ? connectTls({ ...tls, host, port, timeout: limitMs }) : connect({ host, port, timeout: limitMs });
     const end = (act: () => void) => {
       socket.destroy();
       act();

@@ -1,3 +1,4 @@
+import type { NatsExamination } from './examine-nats.ts';
 import { failed, type Judgement, messageOf, ok, skipped, warning } from './finding.ts';
 import { readNatsInfo } from './nats-info.ts';
 import type { Varz } from './varz.ts';
@@ -32,15 +33,20 @@ export function checkListeners({ listeners }: Varz): Judgement {
   return failed(`the server also listens for ${open.join(' and ')}, which the mesh does not use: take it out of its configuration`);
 }
 
-/** Whether other servers have to prove who they are. */
-export async function checkPeers({ listeners }: Varz, monitor: string): Promise<Judgement> {
+/**
+ * Whether other servers have to prove who they are, by more than a certificate, which each workload has as well.
+ *
+ * @param tls Gets through to listeners with TLS; without it those cannot be looked at.
+ */
+export async function checkPeers({ listeners, tlsListeners }: Varz, monitor: string, tls?: NatsExamination['tls']): Promise<Judgement> {
   const peers = (['cluster', 'gateway'] as const).filter((name) => listeners.has(name));
   if (peers.length === 0) return ok('no other servers are connected to it');
   const { hostname } = new URL(monitor);
   const open: string[] = [];
   for (const name of peers) {
     try {
-      const { authRequired } = await readNatsInfo({ host: hostname, port: listeners.get(name) ?? 0 });
+      const address = { host: hostname, port: listeners.get(name) ?? 0 };
+      const { authRequired } = await readNatsInfo(address, tlsListeners.has(name) ? (tls ?? {}) : undefined);
       if (!authRequired) open.push(name);
     } catch (error) {
       return skipped(`whether the ${name}'s listener asks who connects could not be seen from here: ${messageOf(error)}`);

@@ -3,6 +3,8 @@ export interface Varz {
   readonly serverName: string;
   /** Listeners that are on, by name, with their ports. */
   readonly listeners: ReadonlyMap<'cluster' | 'gateway' | 'leafnode' | 'websocket' | 'mqtt', number>;
+  /** Those of them that say nothing before TLS. */
+  readonly tlsListeners: ReadonlySet<string>;
   /** `undefined` when JetStream is off. */
   readonly jetStream:
     | {
@@ -44,6 +46,7 @@ function parseVarz(body: Members): Varz {
   return {
     serverName: String(body.server_name),
     listeners: new Map(listeners.flatMap(([name, at]) => (at === undefined || at === 0 ? [] : [[name, at] as const]))),
+    tlsListeners: new Set(['cluster', 'gateway'].filter((name) => membersOf(body[name]).tls_required === true)),
     jetStream: jetStreamOf(membersOf(body.jetstream)),
   };
 }
