@@ -17,11 +17,14 @@ export interface ServerUsage {
   /** Revocations that it knows, and whether they are fresh; of a guard by the mesh alone. */
   readonly revocations: number;
   readonly fresh: boolean;
+  /** When the last stream of `Orders.Track` was over here, its trailers written, in nanoseconds of `process.hrtime`; 0: none was. */
+  readonly lastTrackEndNs: number;
 }
 
 // the cast holds: the suites pass these settings
 const settings = JSON.parse(process.argv[2] ?? '{}') as ServerSettings;
 
+let lastTrackEndNs = 0;
 const order = { order_id: 'order-1', item: 'tea', quantity: 1, charge_id: 'charge-1' };
 const orders: OrdersHandlers = {
   Create: (_, callback) => callback(null, { order, chain: [] }),
@@ -32,6 +35,9 @@ const orders: OrdersHandlers = {
     call.on('end', () => callback(null, { created }));
   },
   Track(call) {
+    call.once('cancelled', () => {
+      lastTrackEndNs = Number(process.hrtime.bigint());
+    });
     call.on('data', () => {
       if (call.write({ order })) return;
       call.pause();
@@ -112,6 +118,6 @@ const port = await new Promise<number>((resolve, reject) =>
 function usage(): ServerUsage {
   const { user, system } = process.cpuUsage();
   const fresh = mesh?.feed.freshness().state === 'fresh';
-  return { cpuMicros: user + system, revocations: mesh?.feed.set.size ?? 0, fresh };
+  return { cpuMicros: user + system, revocations: mesh?.feed.set.size ?? 0, fresh, lastTrackEndNs };
 }
 answer(port, usage);

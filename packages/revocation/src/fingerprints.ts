@@ -15,12 +15,12 @@ import { targetKinds } from './target.ts';
 export class Fingerprints {
   readonly epoch: string;
   /** One for each of `targetKinds`. */
-  readonly #keys: readonly Uint32Array[];
-  readonly #halves = new Uint32Array(2);
+  readonly #last: readonly Last[];
+  #halves = new Uint32Array(2);
 
   constructor(epoch: string) {
     this.epoch = epoch;
-    this.#keys = targetKinds.map((kind) => keyOf(epoch, kind));
+    this.#last = targetKinds.map((kind) => ({ key: keyOf(epoch, kind), value: undefined, halves: new Uint32Array(2) }));
   }
 
   /** Bits 63 to 32 of the last fingerprint, unsigned. */
@@ -38,11 +38,21 @@ export class Fingerprints {
    * @param kind Index in `targetKinds`.
    */
   take(kind: number, value: string): void {
-    halfSipHash(this.#keys[kind] ?? noKey, value, this.#halves);
+    const last = this.#last[kind];
+    if (last === undefined) throw new RangeError(`there is no kind ${kind}`);
+    this.#halves = last.halves;
+    if (last.value === value) return;
+    halfSipHash(last.key, value, last.halves);
+    last.value = value;
   }
 }
 
-const noKey = new Uint32Array(2);
+/** The last value of a kind: token after token names the same audience, client and key. */
+interface Last {
+  readonly key: Uint32Array;
+  value: string | undefined;
+  readonly halves: Uint32Array<ArrayBuffer>;
+}
 
 function keyOf(epoch: string, kind: string): Uint32Array {
   const digest = createHash('sha256').update(`tokenmesh fingerprint\0${epoch}\0${kind}`).digest();

@@ -1,9 +1,9 @@
 import { shopPackage } from '@tokenmesh/proto/shop';
 import { type ServiceTokenClaims, type VerifiedToken, verifyServiceToken } from '@tokenmesh/token';
 import fc from 'fast-check';
-import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { createTestIssuer, orders } from '../test-issuer.ts';
-import { createLiveCalls, type WatchedCall } from './live-calls.ts';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { createTestIssuer, orders, type TestIssuer } from '../test-issuer.ts';
+import { createLiveCalls, type LiveCalls, type WatchedCall } from './live-calls.ts';
 import { type Rule, readRules } from './rules.ts';
 
 // True: the method is in the package.
@@ -138,4 +138,97 @@ it('whatever opens, ends, renews and is revoked while streams are looked at, the
     }),
     { numRuns: 100 },
   );
+});
+
+describe('a pass over many streams', () => {
+  let issuer: TestIssuer;
+  let liveCalls: LiveCalls;
+  let [looks, judgements]: [VerifiedToken[], string[]] = [[], []];
+  /** Methods with issuers whose revocations were not heard of for too long. */
+  let stale: string[];
+
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['performance', 'setInterval', 'clearInterval'] });
+    issuer = createTestIssuer();
+    [looks, judgements, stale] = [[], [], []];
+    const { set, onApplied } = { set: issuer.revocation.set, onApplied: issuer.revocation.onApplied };
+    liveCalls = createLiveCalls({
+      verifier: {
+        staleness({ method }, { claims: { iss } }) {
+          judgements.push(`${method} ${iss}`);
+          return stale.includes(`${method} ${iss}`) ? 'asked' : 'fresh';
+        },
+        findRevocation(token) {
+          looks.push(token);
+          return set.find(token);
+        },
+        onRevocation: onApplied,
+      },
+      clockToleranceSeconds: 5,
+      now: issuer.now,
+    });
+  });
+  afterEach(() => liveCalls.close());
+
+  async function verified(claims: Partial<ServiceTokenClaims> = {}): Promise<VerifiedToken> {
+    const { keys, now } = issuer;
+    return await verifyServiceToken(issuer.token(claims), { issuer: issuer.issuer, audience: orders, keys, now, maxLifeSeconds: 1e9 });
+  }
+
+  /** Opens as many streams; the names of those that have ended. */
+  function open(count: number, name: string, token: VerifiedToken, itsRule = rule, endMs = 0): string[] {
+    const ended: string[] = [];
+    for (let n = 0; n < count; n++) {
+      const call = liveCalls.add({
+        token,
+        rule: itsRule,
+        end() {
+          ended.push(name);
+          call.release();
+          vi.advanceTimersByTime(endMs);
+        },
+      });
+    }
+    return ended;
+  }
+
+  it('looks up each token once, however many streams were opened with it', async () => {
+    const [covered, other] = [await verified({ txn: 'covered' }), await verified({ txn: 'other' })];
+    const ended = [open(500, 'covered', covered), open(500, 'other', other), open(500, 'covered', covered)];
+    looks = [];
+    issuer.revoke({ kind: 'chain', value: 'covered' });
+    while (liveCalls.size > 500) await nextTurn();
+    expect(ended.map(({ length }) => length)).toEqual([500, 0, 500]);
+    expect(looks).toEqual([covered, other]);
+  });
+
+  it('looks at a token again after others had their turn', async () => {
+    const [slow, late] = [await verified({ txn: 'slow' }), await verified({ txn: 'late' })];
+    const ended = [open(1, 'late', late), open(1, 'slow', slow, rule, 6), open(1, 'late', late)];
+    looks = [];
+    issuer.revoke({ kind: 'chain', value: 'slow' });
+    while (liveCalls.size > 2) await nextTurn();
+    await nextTurn();
+    expect(ended.map(({ length }) => length)).toEqual([0, 1, 0]);
+    expect(looks).toEqual([late, slow, late]);
+  });
+
+  it('judges each method once for each issuer, and ends the streams of those alone that may not go on', async () => {
+    const [own, partner] = [await verified(), await verified()].map((token, index) => ({
+      ...token,
+      claims: { ...token.claims, iss: index === 0 ? 'https://own.test' : 'https://partner.test' },
+    })) as [VerifiedToken, VerifiedToken]; // as many as were mapped
+    const other: Rule = { ...rule, method: '/shop.v1.Orders/Upload' };
+    const ended = [own, partner].flatMap((token) => [rule, other].map((its) => open(200, its.method, token, its)));
+    stale = [`${rule.method} https://partner.test`];
+    vi.advanceTimersByTime(100);
+    await nextTurn();
+    expect(ended.map(({ length }) => length)).toEqual([0, 0, 200, 0]);
+    expect(judgements).toHaveLength(4);
+    stale = [];
+    vi.advanceTimersByTime(100);
+    await nextTurn();
+    expect(judgements).toHaveLength(8);
+    expect(liveCalls.size).toBe(600);
+  });
 });

@@ -90,7 +90,7 @@ describe('createLiveCalls', () => {
     let ended = 0;
     for (let n = 0; n < 10_000; n++) {
       const call = liveCalls.add({
-        token: n % 10 === 0 ? other : covered,
+        token: { ...(n % 10 === 0 ? other : covered) }, // a token of its own
         rule,
         end() {
           ended++;

@@ -53,6 +53,8 @@ export interface LiveCalls {
 const sweepMs = 100;
 /** A pass over many streams lets other work of the process go on this often. */
 const sliceMs = 5;
+/** So many streams that go on are looked at before the clock is. */
+const looksPerClock = 64;
 /** Longest rest between two passes, however many revocations come in: part of the 100 ms within which a stream ends. */
 const maxRestMs = 50;
 /** `setTimeout` takes no more, and would fire at once. */
@@ -67,6 +69,8 @@ export function createLiveCalls(options: {
   const live = new Set<Watched>();
   /** Those of them whose time is over, and which end in their turn. */
   const over = new Set<Watched>();
+  /** As many as methods, times issuers. */
+  const groups = new Map<string, Group>();
   /** How often revocations came in. */
   let revocations = 0;
   let lastRefusal: { readonly kind: TargetKind; readonly n: number; readonly error: TokenError } | undefined;
@@ -82,8 +86,16 @@ export function createLiveCalls(options: {
     return lastRefusal.error;
   }
 
+  function groupOf(rule: Rule, token: VerifiedToken): Group {
+    const key = `${rule.method} ${token.claims.iss}`;
+    const group = groups.get(key) ?? { rule, token, mayGoOn: true };
+    groups.set(key, group);
+    return group;
+  }
+
   class Watched implements WatchedCall {
     readonly #call: LiveCall;
+    readonly #group: Group;
     token: VerifiedToken;
     /** The handles of the opening token, at the position and time of the present one; `undefined` while that is the same token. */
     #opening: VerifiedToken | undefined;
@@ -92,6 +104,7 @@ export function createLiveCalls(options: {
 
     constructor(call: LiveCall) {
       this.#call = call;
+      this.#group = groupOf(call.rule, call.token);
       this.token = call.token;
       live.add(this);
       this.#liveUntilExp();
@@ -126,22 +139,26 @@ export function createLiveCalls(options: {
       over.delete(this);
     }
 
-    /** Ends the stream because its time is over. */
-    expire(): void {
+    /** Ends the stream because its time is over. @returns Whether it did, here and below: always. */
+    expire(): boolean {
       over.delete(this);
       this.#call.end(expired);
+      return true;
     }
 
     /** Ends the stream when a revocation covers it. */
-    endIfRevoked(): void {
-      const match = verifier.findRevocation(this.token) ?? (this.#opening && verifier.findRevocation(this.#opening));
+    endIfRevoked(find: CallVerifier['findRevocation']): boolean {
+      const match = find(this.token) ?? (this.#opening && verifier.findRevocation(this.#opening));
       if (match) this.#call.end(revokedBy(match));
+      return match !== undefined;
     }
 
-    /** Ends the stream when its time is over by the clock, which may have been set since the timer was. */
-    endIfOver(nowMs: number): void {
+    /** Ends the stream when its time is over by the clock, which may have been set since the timer was, or when it may not go on. */
+    endIfOver(nowMs: number): boolean {
       if (nowMs >= this.#endsAtMs) this.expire();
-      else if (!goesOn[verifier.staleness(this.#call.rule, this.token)]) this.#call.end(tooStale);
+      else if (this.#group.mayGoOn) return false;
+      else this.#call.end(tooStale);
+      return true;
     }
 
     // a token that only tolerance let in lives until tolerance ends; every other one until `exp`
@@ -175,7 +192,10 @@ export function createLiveCalls(options: {
     for (let seen = -1; seen !== revocations && !closed; ) {
       seen = revocations;
       const beganAt = performance.now();
-      await inSlices(live, (call) => call.endIfRevoked());
+      await inSlices(live, () => {
+        const find = foundOnce();
+        return (call) => call.endIfRevoked(find);
+      });
       if (seen !== revocations) await delay(Math.min(performance.now() - beganAt, maxRestMs), undefined, { ref: false });
     }
     isEnding = false; // in the turn of the last look: a revocation that comes next begins another pass
@@ -190,7 +210,7 @@ export function createLiveCalls(options: {
   async function endOver(): Promise<void> {
     if (isEndingOver) return;
     isEndingOver = true;
-    while (over.size > 0 && !closed) await inSlices(over, (call) => call.expire());
+    while (over.size > 0 && !closed) await inSlices(over, () => (call) => call.expire());
     isEndingOver = false;
   }
 
@@ -198,21 +218,37 @@ export function createLiveCalls(options: {
   const sweep = setInterval(async () => {
     if (isSweeping) return;
     isSweeping = true;
-    await inSlices(live, (call) => call.endIfOver(now()));
+    await inSlices(live, () => {
+      for (const group of groups.values()) group.mayGoOn = goesOn[verifier.staleness(group.rule, group.token)];
+      const nowMs = now();
+      return (call) => call.endIfOver(nowMs);
+    });
     isSweeping = false;
   }, sweepMs).unref();
 
-  /** Visits every stream; those that come in meanwhile, too, and not those that have ended. */
-  async function inSlices(calls: ReadonlySet<Watched>, visit: (call: Watched) => void): Promise<void> {
-    let sliceEndsAt = performance.now() + sliceMs;
+  /** Looks up each token once, for a slice: many streams are opened with one. What comes in during the slice begins another pass. */
+  function foundOnce(): CallVerifier['findRevocation'] {
+    const found = new Map<VerifiedToken, Match | undefined>();
+    return (token) => {
+      if (!found.has(token)) found.set(token, verifier.findRevocation(token));
+      return found.get(token);
+    };
+  }
+
+  /**
+   * Visits every stream; those that come in meanwhile, too, and not those that have ended.
+   *
+   * @param beginSlice Makes what visits the streams of one slice, and returns whether it ended one.
+   */
+  async function inSlices(calls: ReadonlySet<Watched>, beginSlice: () => (call: Watched) => boolean): Promise<void> {
+    let [visit, sliceEndsAt, looked] = [beginSlice(), performance.now() + sliceMs, 0];
     for (const call of calls) {
-      if (performance.now() >= sliceEndsAt) {
-        await turn();
-        if (closed) return;
-        sliceEndsAt = performance.now() + sliceMs;
-        if (!calls.has(call)) continue; // it has ended meanwhile
-      }
-      visit(call);
+      // an end may take any time, a look takes none
+      if (!visit(call) && ++looked % looksPerClock > 0) continue;
+      if (performance.now() < sliceEndsAt) continue;
+      await turn();
+      if (closed) return;
+      [visit, sliceEndsAt] = [beginSlice(), performance.now() + sliceMs];
     }
   }
 
@@ -220,7 +256,7 @@ export function createLiveCalls(options: {
     add(call) {
       const watched = new Watched(call);
       // an event may have been applied between the check and now
-      if (verifier.findRevocation(call.token)) setImmediate(() => live.has(watched) && watched.endIfRevoked());
+      if (verifier.findRevocation(call.token)) setImmediate(() => live.has(watched) && watched.endIfRevoked(verifier.findRevocation));
       return watched;
     },
     get size() {
@@ -232,6 +268,15 @@ export function createLiveCalls(options: {
       clearInterval(sweep);
     },
   };
+}
+
+/** The streams of one method with tokens of one issuer: whether they may go on is one answer for all. */
+interface Group {
+  readonly rule: Rule;
+  /** One of the tokens. */
+  readonly token: VerifiedToken;
+  /** In the present slice of a sweep. */
+  mayGoOn: boolean;
 }
 
 /** Whether a stream may live on that was admitted when revocations were fresher. There is nobody to ask for each of its messages. */
