@@ -1,7 +1,8 @@
 import { context, trace } from '@opentelemetry/api';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-grpc';
 import { NodeSDK } from '@opentelemetry/sdk-node';
-import { unary } from '@tokenmesh/interceptor';
+import { spanAttributes, spanEvents, unary } from '@tokenmesh/interceptor';
+import { tokenmesh } from '@tokenmesh/proto';
 import { shop as services } from '@tokenmesh/proto/shop';
 import { address, type Shop, type Span, spiffeId, startShop } from '@tokenmesh/shop/demo';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -11,7 +12,7 @@ let shop: Shop;
 let sdk: NodeSDK;
 
 beforeAll(async () => {
-  shop = await startShop({ nats: false });
+  shop = await startShop();
   process.env.OTEL_BSP_SCHEDULE_DELAY = '200'; // the default of 5 s is long for a test
   sdk = new NodeSDK({
     serviceName: 'customer',
@@ -38,7 +39,23 @@ async function traceOf(call: () => Promise<unknown>, enough: (spans: readonly Sp
 const has = (spans: readonly Span[], service: string, kind: Span['kind'], name: string) =>
   spans.some((span) => span.service === service && span.kind === kind && span.name === name);
 
+const named = (spans: readonly Span[], service: string, name: string) =>
+  spans.find((span) => span.service === service && span.name === name);
+
+const attributesOf = (span: Span | undefined): Readonly<Record<string, unknown>> => span?.attributes ?? {};
+
 const exchangesIn = (spans: readonly Span[]) => spans.filter((span) => span.service === 'token-exchange' && span.kind === 'server');
+
+/** Fails unless the log of token-exchange has a line with this event for each of the spans. */
+async function expectLogged(event: string, spans: readonly Span[]): Promise<void> {
+  const logged = () => {
+    const lines = shop.tokenExchange.output.stdout.split('\n').filter((line) => line.startsWith('{'));
+    return lines.map((line) => JSON.parse(line) as Readonly<Record<string, unknown>>).filter((line) => line.event === event);
+  };
+  for (const { traceId, spanId } of spans) {
+    await expect.poll(logged).toContainEqual(expect.objectContaining({ trace_id: traceId, span_id: spanId, trace_flags: '01' }));
+  }
+}
 
 describe('a call of three hops', () => {
   it('is one trace with the client and server span of every hop and of every exchange', async () => {
@@ -68,7 +85,39 @@ describe('a call of three hops', () => {
     const ids = new Set(spans.map((span) => span.spanId));
     expect(spans.filter((span) => !ids.has(span.parentSpanId)).map((span) => span.name)).toEqual(['customer']);
     expect(exchangesIn(spans)).toHaveLength(2);
+    await expectLogged('token.issued', exchangesIn(spans));
     expect(tokensIn(JSON.stringify(spans))).toEqual([]);
+
+    const hops = ['gateway', 'orders', 'payments'].map((service) =>
+      spans.find((span) => span.service === service && span.kind === 'server'),
+    );
+    for (const [depth, hop] of hops.entries()) {
+      expect(attributesOf(hop)).toMatchObject({
+        'tokenmesh.decision': 'admitted',
+        'tokenmesh.issuer': 'https://token-exchange.shop.test',
+        'tokenmesh.token.audience': spiffeId(hop?.service ?? ''),
+        'tokenmesh.token.id_hash': expect.stringMatching(/^[0-9a-f]{16}$/),
+        'tokenmesh.token.kid': expect.any(String),
+        'tokenmesh.delegation.depth': depth,
+        'tokenmesh.cache.hit': false,
+        'tokenmesh.revocation.state': 'fresh',
+        'tokenmesh.revocation.age': expect.any(Number),
+        'tokenmesh.rule.class': expect.stringMatching(/^(standard|critical)$/),
+      });
+      expect(hop?.events).toEqual([{ name: 'tokenmesh.decision', attributes: { 'tokenmesh.decision': 'admitted' } }]);
+    }
+    // what was issued is what was admitted at the next hop
+    const tokensOf = (of: readonly (Span | undefined)[]) => of.map((span) => String(span?.attributes['tokenmesh.token.id_hash'])).sort();
+    expect(tokensOf(exchangesIn(spans))).toEqual(tokensOf(hops.slice(1)));
+    for (const exchange of exchangesIn(spans)) {
+      expect(attributesOf(exchange)).toMatchObject({
+        'tokenmesh.grant.outcome': 'issued',
+        'tokenmesh.grant.type': 'urn:ietf:params:oauth:grant-type:token-exchange',
+        'tokenmesh.grant.rule': expect.any(String),
+      });
+    }
+    expect(named(spans, 'gateway', 'tokenmesh.token.obtain')?.attributes).toMatchObject({ 'tokenmesh.token.audience': spiffeId('orders') });
+    expect(unknownNames(spans)).toEqual([]);
     gateway.close();
   });
 
@@ -83,9 +132,94 @@ describe('a call of three hops', () => {
     const refused = spans.find((span) => span.service === 'payments');
     expect(refused?.attributes).toMatchObject({
       'rpc.status_code': 'UNAUTHENTICATED',
-      'tokenmesh.decision': 'refuse',
+      'tokenmesh.decision': 'refused',
       'tokenmesh.reason': 'AUDIENCE_MISMATCH',
     });
+    expect(refused?.events).toEqual([
+      { name: 'tokenmesh.decision', attributes: { 'tokenmesh.decision': 'refused', 'tokenmesh.reason': 'AUDIENCE_MISMATCH' } },
+    ]);
+    // nothing of a token that was not verified
+    expect(Object.keys(refused?.attributes ?? {}).filter((name) => name.startsWith('tokenmesh.token.'))).toEqual([]);
     payments.close();
   });
+
+  it('shows the refusal of an exchange at token-exchange, at the one who asked, and in the call that failed for it', async () => {
+    const customer = await shop.mesh('customer');
+    const refused = (spans: readonly Span[]) =>
+      spans.filter((span) => span.attributes['tokenmesh.reason'] === 'TARGET_REFUSED').map(({ service, name }) => `${service} ${name}`);
+    const expected = [
+      'customer shop.v1.Payments/Charge',
+      'customer tokenmesh.token.obtain',
+      'token-exchange tokenmesh.v1.TokenExchange/ExchangeToken',
+    ];
+    const spans = await traceOf(
+      async () => {
+        // a customer has no grant for payments
+        const options = customer.client(spiffeId('payments'));
+        const payments = new services.Payments(address(shop.payments), customer.channelCredentials(), options);
+        await expect(unary(payments, 'charge', { order_id: 'o', amount_cents: 1 }, { deadline: Date.now() + 5_000 })).rejects.toThrow();
+        payments.close();
+      },
+      (received) => expected.every((one) => refused(received).includes(one)),
+    );
+    const exchange = named(spans, 'token-exchange', 'tokenmesh.v1.TokenExchange/ExchangeToken');
+    expect(exchange?.attributes).toMatchObject({ 'tokenmesh.decision': 'admitted', 'tokenmesh.grant.outcome': 'refused' });
+    await expectLogged('call.refused', exchange ? [exchange] : []);
+  });
 });
+
+describe('a revocation', () => {
+  it('is linked from the span of every verifier that applies it to the span that published it, in the trace of who revoked', async () => {
+    const operator = await shop.mesh('operator');
+    const admin = new tokenmesh.Admin(
+      address(shop.tokenExchange),
+      operator.channelCredentials(),
+      operator.client(spiffeId('token-exchange')),
+    );
+    const applied = (published: Span | undefined) =>
+      (shop.otlp?.spans ?? []).filter(
+        ({ name, links }) => name === 'tokenmesh.revocation.apply' && links.some(({ spanId }) => spanId === published?.spanId),
+      );
+    const services = ['gateway', 'orders', 'payments'];
+    const spans = await traceOf(
+      () => unary(admin, 'addRevocation', { targets: [{ kind: 'subject', value: 'nobody' }] }, { deadline: Date.now() + 5_000 }),
+      (received) => {
+        const applying = applied(named(received, 'token-exchange', 'tokenmesh.revocation.publish'));
+        return services.every((service) => applying.some((span) => span.service === service));
+      },
+    );
+    const published = named(spans, 'token-exchange', 'tokenmesh.revocation.publish');
+    const revoked = named(spans, 'token-exchange', 'tokenmesh.v1.Admin/AddRevocation');
+    expect(published).toMatchObject({
+      kind: 'producer',
+      parentSpanId: revoked?.spanId,
+      attributes: {
+        'tokenmesh.revocation.broadcast': 'sent',
+        'tokenmesh.revocation.kinds': ['subject'],
+        'tokenmesh.revocation.targets': 1,
+      },
+    });
+    const position = published?.attributes['tokenmesh.revocation.position'];
+    for (const span of applied(published)) {
+      expect(span).toMatchObject({ kind: 'consumer', parentSpanId: '', links: [{ traceId: published?.traceId }] });
+      expect(span.traceId).not.toBe(published?.traceId);
+      expect(span.attributes).toMatchObject({
+        'tokenmesh.revocation.path': shop.nats ? 'nats' : 'grpc',
+        'tokenmesh.revocation.position': position,
+      });
+    }
+    const all = shop.otlp?.spans ?? [];
+    expect([unknownNames(all), tokensIn(JSON.stringify(all))]).toEqual([[], []]);
+    admin.close();
+  });
+});
+
+/** Names of the mesh's own that are not among those that are documented. */
+function unknownNames(spans: readonly Span[]): string[] {
+  const documented = new Set<string>([...Object.values(spanAttributes), ...Object.values(spanEvents)]);
+  const used = spans.flatMap(({ attributes, events }) => [
+    ...Object.keys(attributes),
+    ...events.flatMap((event) => [event.name, ...Object.keys(event.attributes)]),
+  ]);
+  return used.filter((name) => name.startsWith('tokenmesh.') && !documented.has(name));
+}

@@ -6,10 +6,14 @@ import { bindingMutations } from './binding.ts';
 import { clientProofMutations } from './client-proof.ts';
 import { clockMutations } from './clocks.ts';
 import { courierMutations } from './courier.ts';
+import { deploymentMutations } from './deployment.ts';
 import { freshnessMutations } from './freshness.ts';
 import { interceptorMutations } from './interceptor.ts';
 import { limitMutations } from './limits.ts';
+import { logMutations } from './logs.ts';
+import { metricsMutations } from './metrics.ts';
 import type { Mutation } from './mutation.ts';
+import { observationMutations } from './observation.ts';
 import { packedRevocationMutations } from './packed-revocations.ts';
 import { revocationMutations } from './revocation.ts';
 import { stalenessMutations } from './staleness.ts';
@@ -17,6 +21,7 @@ import { streamAuditorMutations } from './stream-auditor.ts';
 import { tokenMutations } from './token.ts';
 import { tokenExchangeMutations } from './token-exchange.ts';
 import { tokenExchangeClientMutations } from './token-exchange-clients.ts';
+import { traceMutations } from './traces.ts';
 import { verifierAndSourceMutations } from './verifier-and-source.ts';
 
 /** Every mutation there is, from the core outwards. */
@@ -27,11 +32,16 @@ export const allMutations: readonly Mutation[] = [
   ...freshnessMutations,
   ...packedRevocationMutations,
   ...courierMutations,
+  ...deploymentMutations,
   ...clockMutations,
   ...streamAuditorMutations,
   ...interceptorMutations,
   ...verifierAndSourceMutations,
   ...stalenessMutations,
+  ...metricsMutations,
+  ...observationMutations,
+  ...traceMutations,
+  ...logMutations,
   ...bindingMutations,
   ...limitMutations,
   ...tokenExchangeMutations,

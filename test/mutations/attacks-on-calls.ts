@@ -36,7 +36,7 @@ export const attackOnCallMutations: readonly Mutation[] = [
   {
     of: ['T-45'],
     file: `${src}/incoming/verify-call.ts`,
-    find: "        if (peer.isGone) throw new Error('the call was given up');\n",
+    find: "      if (peer.isGone) throw new Error('the call was given up');\n",
     put: '',
     fails: {
       file: resetTest,
@@ -140,10 +140,20 @@ export const attackOnCallMutations: readonly Mutation[] = [
   },
   {
     of: ['refusals'],
-    file: server,
-    find: 'wireInfo(reason, rule, live !== undefined)',
-    put: '{ ...wireInfo(reason, rule, live !== undefined), detail: (error as Error).message }',
+    file: `${src}/incoming/refusal-statuses.ts`,
+    find: 'refusalStatus(reason, wireInfo(reason, rule, admitted))',
+    put: 'refusalStatus(reason, { ...wireInfo(reason, rule, admitted), class: rule.class })',
     fails: { file: refusalsTest, title: nothingGivenAway, case: 'TOKEN_EXPIRED, for an old token, a ServerStream' },
+  },
+  {
+    of: ['refusals'],
+    file: `${src}/incoming/refusal-statuses.ts`,
+    find: 'status.metadata.clone()',
+    put: 'status.metadata',
+    fails: {
+      file: `${src}/incoming/refusal-statuses.test.ts`,
+      title: 'keeps what another interceptor adds to the trailers of one call out of the next',
+    },
   },
   {
     of: ['refusals'],

@@ -34,8 +34,8 @@ export const packedRevocationMutations: readonly Mutation[] = [
   {
     of: ['packed revocations'],
     file: `${src}/fingerprints.ts`,
-    find: 'keyOf(epoch, kind))',
-    put: "keyOf(epoch, 'token'))",
+    find: 'keyOf(epoch, kind),',
+    put: "keyOf(epoch, 'token'),",
     fails: { file: modelTest, title: agrees },
   },
   {
@@ -210,6 +210,16 @@ export const packedRevocationMutations: readonly Mutation[] = [
     fails: {
       file: `${log}/applied-log.test.ts`,
       title: 'captures everything up to one position, also when it knows a later event than those in between',
+    },
+  },
+  {
+    of: ['packed revocations'],
+    file: 'packages/revocation/src/fingerprints.ts',
+    find: 'if (last.value === value) return;',
+    put: 'if (last.value !== undefined) return;',
+    fails: {
+      file: 'packages/revocation/src/fingerprints.test.ts',
+      title: 'gives a value of a kind the same fingerprint, whatever was taken before',
     },
   },
 ];

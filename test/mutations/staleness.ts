@@ -8,6 +8,7 @@ const staleness = `${src}/incoming/staleness.ts`;
 const healthReport = `${src}/mesh/health-report.ts`;
 const stalenessTest = `${src}/incoming/staleness.test.ts`;
 const liveCallsTest = `${src}/incoming/live-calls.test.ts`;
+const liveCallsInSlicesTest = `${src}/incoming/live-calls-in-slices.test.ts`;
 const healthTest = `${src}/mesh/health-report.test.ts`;
 const row = 'with revocations %s, of a %s method, and an answer that is %s: %s';
 
@@ -55,15 +56,15 @@ export const stalenessMutations: readonly Mutation[] = [
   {
     of: ['staleness'],
     file: verifyCall,
-    find: "    checkRevocation(entry);\n    countStale(rule.method, 'introspected');",
-    put: "    countStale(rule.method, 'introspected');",
+    find: "    checkRevocation(entry);\n    metrics.stale(rule.method, 'introspected');",
+    put: "    metrics.stale(rule.method, 'introspected');",
     fails: { file: stalenessTest, title: 'does not outlive a revocation that comes while it is on its way' },
   },
   {
     of: ['staleness'],
     file: verifyCall,
-    find: "    checkTimes(token.claims, now(), clockToleranceSeconds);\n    checkRevocation(entry);\n    countStale(rule.method, 'introspected');",
-    put: "    checkRevocation(entry);\n    countStale(rule.method, 'introspected');",
+    find: "    checkTimes(token.claims, now(), clockToleranceSeconds);\n    checkRevocation(entry);\n    metrics.stale(rule.method, 'introspected');",
+    put: "    checkRevocation(entry);\n    metrics.stale(rule.method, 'introspected');",
     fails: { file: stalenessTest, title: 'does not outlive the token while it is on its way' },
   },
   {
@@ -93,10 +94,10 @@ export const stalenessMutations: readonly Mutation[] = [
   {
     of: ['staleness'],
     file: verifyCall,
-    find: "        countStale(rule.method, 'tolerated');\n",
+    find: "        metrics.stale(rule.method, 'tolerated');\n",
     put: '',
     fails: {
-      file: `${src}/metrics.test.ts`,
+      file: `${src}/call-metrics.test.ts`,
       title: 'counts the calls that were decided while revocations were stale, by method and decision',
     },
   },
@@ -110,8 +111,8 @@ export const stalenessMutations: readonly Mutation[] = [
   {
     of: ['live streams'],
     file: liveCalls,
-    find: 'if (performance.now() >= sliceEndsAt) {',
-    put: 'if (closed) {',
+    find: 'if (performance.now() < sliceEndsAt) continue;',
+    put: 'if (!closed) continue;',
     fails: {
       file: liveCallsTest,
       title: 'lets other work of the process go on while it ends many streams that %s',
@@ -135,6 +136,23 @@ export const stalenessMutations: readonly Mutation[] = [
     find: '      over.delete(this);\n      this.token = token;\n',
     put: '      this.token = token;\n',
     fails: { file: liveCallsTest, title: 'lets a stream live on that is renewed before its end has its turn' },
+  },
+  {
+    of: ['live streams'],
+    file: liveCalls,
+    find: '[visit, sliceEndsAt] = [beginSlice(), performance.now() + sliceMs];',
+    put: 'sliceEndsAt = performance.now() + sliceMs;',
+    fails: { file: liveCallsInSlicesTest, title: 'looks at a token again after others had their turn' },
+  },
+  {
+    of: ['live streams'],
+    file: liveCalls,
+    find: '{token.claims.iss}',
+    put: '{token.claims.aud}',
+    fails: {
+      file: liveCallsInSlicesTest,
+      title: 'judges each method once for each issuer, and ends the streams of those alone that may not go on',
+    },
   },
   {
     of: ['live streams'],

@@ -147,8 +147,8 @@ export const verifierAndSourceMutations: readonly Mutation[] = [
   {
     of: ['wait for a request'],
     file: `${src}/incoming/server-interceptor.ts`,
-    find: 'if (isExempt(path)) return boundedCall(nextCall, awaited);',
-    put: 'if (isExempt(path)) return new ServerInterceptingCall(nextCall);',
+    find: 'return boundedCall(nextCall, awaited);',
+    put: 'return new ServerInterceptingCall(nextCall);',
     fails: { file: `${src}/incoming/awaited-requests.test.ts`, title: '(%s) is ended, and its handler never runs', case: 'health' },
   },
   {
@@ -164,8 +164,8 @@ export const verifierAndSourceMutations: readonly Mutation[] = [
   {
     of: ['token source'],
     file: `${src}/outgoing/token-source.ts`,
-    find: 'entry.inFlight ??= run(entry, request)',
-    put: 'entry.inFlight = run(entry, request)',
+    find: 'if (entry.inFlight) {',
+    put: 'if (entry.inFlight && !entry.held) {',
     fails: {
       file: `${src}/outgoing/token-schedules.test.ts`,
       title:

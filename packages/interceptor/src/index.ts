@@ -19,6 +19,7 @@ export {
   type Peer,
   type RevocationView,
   type TrustedIssuer,
+  type VerifiedListener,
 } from './incoming/verify-call.ts';
 export type { HealthReportOptions, HealthStatuses } from './mesh/health-report.ts';
 export type { IssuerChange } from './mesh/issuer-connection.ts';
@@ -36,5 +37,8 @@ export {
   privateKeyJwt,
   type WorkloadCredential,
 } from './outgoing/workload-credential.ts';
+export { spanAttributes, spanEvents, spanNames } from './semantic-conventions.ts';
 export { oauthError, type Refusal, type RefusalStatus, refusalOf, refusalStatus, toStatus } from './status.ts';
+export { tokenIdHash } from './token-id-hash.ts';
+export { formatTraceparent, parseTraceparent } from './traceparent.ts';
 export { tracingClientInterceptor, tracingServerInterceptor } from './tracing.ts';

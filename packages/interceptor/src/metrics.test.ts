@@ -1,100 +1,109 @@
-import { type Attributes, type BatchObservableCallback, createNoopMeter, metrics } from '@opentelemetry/api';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { accessRules } from './incoming/access-rules.ts';
-import { createCallVerifier } from './incoming/verify-call.ts';
-import { createTestIssuer, gateway, orders } from './test-issuer.ts';
+import { createIssuerMetrics, observeIssuers } from './metrics.ts';
+import { startTestMetrics, type TestMetrics } from './test-metrics.ts';
 import { testMesh } from './testing/mesh.ts';
 
-/** What was counted, and what is asked at each collection: the part of an SDK that these tests look at. */
-let counted: { readonly name: string; readonly attributes: Attributes | undefined }[];
-let callbacks: Set<BatchObservableCallback>;
+let shown: TestMetrics;
 
 beforeEach(() => {
-  [counted, callbacks] = [[], new Set()];
-  const meter = createNoopMeter();
-  meter.createCounter = (name) => ({ add: (_, attributes) => void counted.push({ name, attributes }) });
-  meter.createObservableGauge = (name) => Object.assign({ addCallback: () => {}, removeCallback: () => {} }, { name });
-  meter.addBatchObservableCallback = (callback) => void callbacks.add(callback);
-  meter.removeBatchObservableCallback = (callback) => void callbacks.delete(callback);
-  metrics.setGlobalMeterProvider({ getMeter: () => meter });
+  shown = startTestMetrics();
 });
 
-afterEach(() => metrics.disable());
+afterEach(() => shown.close());
 
 const issuer = 'https://token-exchange.mesh.test';
+const self = 'spiffe://mesh.test/orders';
+const ofIssuer = { 'tokenmesh.issuer': issuer };
 
-/** What one collection gets, by gauge: values by the attribute that tells them apart, besides the issuer. */
-function collect(): Readonly<Record<string, Readonly<Record<string, number>>>> {
-  const gauges: Record<string, Record<string, number>> = {};
-  for (const callback of callbacks) {
-    callback({
-      observe(gauge, value, { 'tokenmesh.issuer': of, ...others } = {}) {
-        expect(of).toBe(issuer);
-        const { name } = gauge as typeof gauge & { name: string }; // as it was made above
-        gauges[name] = { ...gauges[name], [String(Object.values(others)[0] ?? 'value')]: value };
-      },
-    });
-  }
-  return gauges;
+/** The values of a gauge by the attribute that tells them apart, besides the issuer. */
+async function gauge(name: string): Promise<Readonly<Record<string, number>>> {
+  const series = await shown.collect(name);
+  return Object.fromEntries(
+    series.map(({ attributes: { 'tokenmesh.issuer': of, ...others }, value }) => {
+      expect(of).toBe(issuer);
+      return [String(Object.values(others)[0] ?? 'value'), value];
+    }),
+  );
 }
 
 const [age, state, path] = ['tokenmesh.revocation.freshness.age', 'tokenmesh.revocation.freshness.state', 'tokenmesh.revocation.path'];
 
-it('shows how old what is known of revocations is, in which state and over which path, until the mesh is closed', async () => {
+it('shows how old what is known of revocations is, in which state and over which path', async () => {
   const test = testMesh();
-  const mesh = await test.meshFor('spiffe://mesh.test/orders');
-  const fresh = collect();
-  expect(fresh).toMatchObject({ [state]: { fresh: 1, stale: 0, empty: 0 }, [path]: { memory: 1 } });
-  expect(fresh[age]?.value).toBeLessThan(5);
+  await test.meshFor(self);
+  expect(await gauge(state)).toEqual({ fresh: 1, stale: 0, empty: 0 });
+  expect(await gauge(path)).toEqual({ memory: 1 });
+  expect((await gauge(age)).value).toBeLessThan(5);
   test.feedDown();
   await test.advance(60_000);
-  const stale = collect();
-  expect(stale).toMatchObject({ [state]: { fresh: 0, stale: 1, empty: 0 }, [path]: { memory: 0, record: 1 } });
-  expect(stale[age]?.value).toBeGreaterThanOrEqual(60);
+  expect(await gauge(state)).toEqual({ fresh: 0, stale: 1, empty: 0 });
+  expect(await gauge(path)).toEqual({ memory: 0, record: 1 });
+  expect((await gauge(age)).value).toBeGreaterThanOrEqual(60);
   await test.feedUp();
-  expect(collect()).toMatchObject({ [state]: { fresh: 1, stale: 0, empty: 0 }, [path]: { memory: 1, record: 0 } });
-  await mesh.close();
-  expect(collect()).toEqual({});
+  expect(await gauge(state)).toEqual({ fresh: 1, stale: 0, empty: 0 });
+  expect(await gauge(path)).toEqual({ memory: 1, record: 0 });
   await test.close();
+});
+
+it('looks at nothing any more once the mesh is closed', async () => {
+  let looks = 0;
+  const freshness = () => {
+    looks++;
+    return { state: 'empty' as const };
+  };
+  const stop = observeIssuers([{ issuer, freshness, keysAgeMs: () => undefined, heldTokens: () => 0 }]);
+  await shown.collect(state);
+  expect(looks).toBe(1);
+  stop();
+  await shown.collect(state);
+  expect(looks).toBe(1);
 });
 
 it('shows how long nothing has been heard of revocations since the start', async () => {
   const test = testMesh();
   test.feedDown();
-  await test.meshFor('spiffe://mesh.test/orders');
-  const first = collect();
-  expect(first).toMatchObject({ [state]: { fresh: 0, stale: 0, empty: 1 } });
-  expect(first[path]).toBeUndefined();
+  await test.meshFor(self);
+  const first = await gauge(age);
+  expect(await gauge(state)).toEqual({ fresh: 0, stale: 0, empty: 1 });
+  expect(await gauge(path)).toEqual({});
   await new Promise((resolve) => setImmediate(resolve));
-  expect(collect()[age]?.value).toBeGreaterThan(first[age]?.value ?? Number.NaN);
+  expect((await gauge(age)).value).toBeGreaterThan(first.value ?? Number.NaN);
   await test.close();
 });
 
-it('counts the calls that were decided while revocations were stale, by method and decision', async () => {
-  const test = createTestIssuer();
-  const verifier = createCallVerifier({
-    ...{ audience: orders, issuer: test.issuer, keys: test.keys, revocation: test.revocation, now: test.now },
-    introspect: async () => ({ active: true, claims: { jti: 'known' } }),
-  });
-  const service = { Get: { path: '/shop.v1.Orders/Get' }, Pay: { path: '/shop.v1.Orders/Pay' } };
-  const rules = accessRules(service, { Get: { any_caller: true }, Pay: { any_caller: true, class: 'METHOD_CLASS_CRITICAL' } });
-  const decide = async (method: 'Get' | 'Pay', jti: string) => {
-    const rule = rules.get(service[method].path);
-    if (!rule) throw new Error(`no rule of ${method}`);
-    const presented = { scheme: 'Bearer', token: test.token({ jti, sub: gateway }) } as const;
-    await verifier.verify(presented, rule, { certificateThumbprint: () => undefined, address: '10.0.0.1' });
-  };
-  await decide('Get', 'known');
-  expect(counted).toEqual([]);
+it('shows which position is applied, how old the keys are and how many tokens are held', async () => {
+  const test = testMesh();
+  const mesh = await test.meshFor(self);
+  await mesh.ready();
+  const held = (await gauge('tokenmesh.tokens.held')).value ?? Number.NaN;
+  mesh.client('spiffe://mesh.test/payments');
+  await mesh.ready();
+  expect(await gauge('tokenmesh.tokens.held')).toEqual({ value: held + 1 });
+  const obtained = { ...ofIssuer, 'tokenmesh.audience': 'spiffe://mesh.test/payments' };
+  expect(await shown.valueOf('tokenmesh.tokens.changes', { ...obtained, 'tokenmesh.change': 'obtained' })).toBe(1);
+  expect(await shown.valueOf('tokenmesh.exchange.client.duration', obtained)).toBe(1);
 
-  test.freshness = { state: 'stale', freshAtMs: 0, ageMs: 6_000, epoch: 'e1', n: 0, path: 'memory' };
-  await decide('Get', 'known');
-  await decide('Pay', 'known');
-  test.freshness = { state: 'empty' };
-  await expect(decide('Get', 'known')).rejects.toMatchObject({ reason: 'REVOCATION_STALE' });
-  expect(counted).toEqual([
-    { name: 'tokenmesh.calls.stale', attributes: { 'rpc.method': 'shop.v1.Orders/Get', 'tokenmesh.decision': 'tolerated' } },
-    { name: 'tokenmesh.calls.stale', attributes: { 'rpc.method': 'shop.v1.Orders/Pay', 'tokenmesh.decision': 'introspected' } },
-    { name: 'tokenmesh.calls.stale', attributes: { 'rpc.method': 'shop.v1.Orders/Get', 'tokenmesh.decision': 'refused' } },
-  ]);
+  const position = (await gauge('tokenmesh.revocation.position')).value ?? Number.NaN;
+  await test.revoke({ kind: 'subject', value: 'spiffe://mesh.test/nobody' });
+  expect(await gauge('tokenmesh.revocation.position')).toEqual({ value: position + 1 });
+  expect(await gauge('tokenmesh.revocation.apply.delay')).toEqual({ value: 1 });
+
+  const keysAge = (await gauge('tokenmesh.jwks.age')).value ?? Number.NaN;
+  expect(keysAge).toBeLessThan(60);
+  await test.close();
+});
+
+it('tells exchanges that failed from the others by their reason', async () => {
+  const { timeExchange } = createIssuerMetrics(issuer, Date.now);
+  const request = { audience: 'spiffe://mesh.test/payments' };
+  const failing = timeExchange(() => Promise.reject(new Error('not today')));
+  await expect(failing(request)).rejects.toThrow('not today');
+  const attributes = { ...ofIssuer, 'tokenmesh.audience': request.audience, 'error.type': '_OTHER' };
+  expect(await shown.valueOf('tokenmesh.exchange.client.duration', attributes)).toBe(1);
+});
+
+it('puts nothing around an exchange while no SDK is registered', async () => {
+  await shown.close();
+  const exchange = () => Promise.reject(new Error('not called'));
+  expect(createIssuerMetrics(issuer, Date.now).timeExchange(exchange)).toBe(exchange);
 });

@@ -1,8 +1,10 @@
+import { createHash } from 'node:crypto';
 import { credentials, Server, ServerCredentials, status } from '@grpc/grpc-js';
 import { context, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import { NodeSDK } from '@opentelemetry/sdk-node';
 import { InMemorySpanExporter, type ReadableSpan, SimpleSpanProcessor } from '@opentelemetry/sdk-trace';
 import { type OrdersHandlers, type PaymentsHandlers, shop, shopPackage } from '@tokenmesh/proto/shop';
+import { parseJws, tokenTypes } from '@tokenmesh/token';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type ServerInterceptors, serverInterceptors } from './incoming/server-interceptor.ts';
 import { bearerInterceptor } from './outgoing/client-interceptor.ts';
@@ -20,6 +22,7 @@ let payments: InstanceType<typeof shop.Payments>;
 let inHandler: (Span | undefined)[];
 let token: string;
 let keepOpen: boolean;
+let port: number;
 let next: () => string;
 
 beforeAll(() => sdk.start());
@@ -66,7 +69,7 @@ beforeEach(async () => {
   server = new Server({ interceptors: guard.interceptors });
   server.addService(shop.Orders.service, ordersHandlers);
   server.addService(shop.Payments.service, paymentsHandlers);
-  const port = await new Promise<number>((resolve, reject) => {
+  port = await new Promise<number>((resolve, reject) => {
     server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) => (error ? reject(error) : resolve(bound)));
   });
   next = () => token;
@@ -127,7 +130,7 @@ describe.each(Object.keys(kinds))('a call of %s', (method) => {
       expect(span.name).toBe(`shop.v1.${method.slice(1)}`);
       expect(span.attributes).toMatchObject({ 'rpc.system.name': 'grpc', 'rpc.method': span.name, 'rpc.status_code': 'OK' });
     }
-    expect(server.attributes).toMatchObject({ 'tokenmesh.decision': 'allow' });
+    expect(server.attributes).toMatchObject({ 'tokenmesh.decision': 'admitted' });
   });
 
   it('has a server span with the reason when it is refused, which is no error of the server', async () => {
@@ -136,7 +139,7 @@ describe.each(Object.keys(kinds))('a call of %s', (method) => {
     const { client, server } = await spans();
     expect(server.attributes).toMatchObject({
       'rpc.status_code': 'PERMISSION_DENIED',
-      'tokenmesh.decision': 'refuse',
+      'tokenmesh.decision': 'refused',
       'tokenmesh.reason': 'SCOPE_INSUFFICIENT',
     });
     expect(server.status.code).toBe(SpanStatusCode.UNSET);
@@ -146,7 +149,94 @@ describe.each(Object.keys(kinds))('a call of %s', (method) => {
   });
 });
 
+const hashOf = (jti: unknown) => createHash('sha256').update(String(jti)).digest('hex').slice(0, 16);
+const claimsOf = (compact: string) => parseJws(compact, { typ: tokenTypes.serviceToken }).payload;
+const create = kinds['/Orders/Create'] as () => Promise<void>;
+
+describe('the decision on a call', () => {
+  it('is on the server span with what it was based on, and marked by one event', async () => {
+    token = issuer.token({ act: { sub: 'spiffe://shop.test/gateway', act: { sub: 'spiffe://shop.test/edge' } } });
+    issuer.freshness = { state: 'fresh', freshAtMs: 0, ageMs: 420, epoch: 'e1', n: 0, path: 'memory' };
+    await create();
+    const { server } = await spans();
+    const own = Object.entries(server.attributes).filter(([name]) => name.startsWith('tokenmesh.'));
+    expect(Object.fromEntries(own)).toEqual({
+      'tokenmesh.decision': 'admitted',
+      'tokenmesh.rule.class': 'standard',
+      'tokenmesh.rule.scope': ['orders.write'],
+      'tokenmesh.issuer': issuer.issuer,
+      'tokenmesh.token.id_hash': hashOf(claimsOf(token).jti),
+      'tokenmesh.token.audience': 'spiffe://shop.test/orders',
+      'tokenmesh.token.kid': 'test-key',
+      'tokenmesh.token.binding': [],
+      'tokenmesh.delegation.depth': 2,
+      'tokenmesh.cache.hit': false,
+      'tokenmesh.revocation.state': 'fresh',
+      'tokenmesh.revocation.age': 0.42,
+    });
+    expect(server.events).toMatchObject([{ name: 'tokenmesh.decision', attributes: { 'tokenmesh.decision': 'admitted' } }]);
+  });
+
+  it('says that the token was verified before, and that revocations were stale', async () => {
+    await create();
+    issuer.freshness = { state: 'stale', freshAtMs: 0, ageMs: 6_000, epoch: 'e1', n: 0, path: 'memory' };
+    await create();
+    await spans(4);
+    const [first, second] = exporter.getFinishedSpans().filter(({ kind }) => kind === SpanKind.SERVER);
+    expect(first?.attributes).toMatchObject({ 'tokenmesh.cache.hit': false, 'tokenmesh.revocation.state': 'fresh' });
+    expect(first?.attributes).not.toHaveProperty('tokenmesh.stale');
+    expect(second?.attributes).toMatchObject({
+      'tokenmesh.cache.hit': true,
+      'tokenmesh.stale': true,
+      'tokenmesh.revocation.state': 'stale',
+      'tokenmesh.revocation.age': 6,
+    });
+  });
+
+  it('names the token that was refused once it was verified, and what it is bound to', async () => {
+    const x5t = createHash('sha256').update('a certificate').digest('base64url');
+    token = issuer.token({ cnf: { 'x5t#S256': x5t }, net: ['10.0.0.0/8'] });
+    await create();
+    const { server } = await spans();
+    expect(server.attributes).toMatchObject({
+      'tokenmesh.decision': 'refused',
+      'tokenmesh.reason': 'BINDING_MISMATCH',
+      'tokenmesh.token.id_hash': hashOf(claimsOf(token).jti),
+      'tokenmesh.token.binding': ['certificate', 'network'],
+    });
+    expect(JSON.stringify(server.attributes)).not.toContain(x5t);
+  });
+
+  it('tells nothing of a token that was not verified', async () => {
+    token = createTestIssuer().token();
+    await create();
+    const { server } = await spans();
+    expect(server.attributes).toMatchObject({ 'tokenmesh.decision': 'refused', 'tokenmesh.reason': 'TOKEN_SIGNATURE_INVALID' });
+    expect(Object.keys(server.attributes).filter((name) => /token\.|issuer|delegation|cache/.test(name))).toEqual([]);
+  });
+
+  it('stays what it was when a stream is ended later, which is another event', async () => {
+    keepOpen = true;
+    const call = payments.watchCharges({});
+    call.on('error', () => {});
+    while (inHandler.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    issuer.revoke({ kind: 'all', value: '' });
+    const { server } = await spans();
+    expect(server.attributes).toMatchObject({ 'tokenmesh.decision': 'admitted', 'tokenmesh.reason': 'TOKEN_REVOKED' });
+    expect(server.events).toMatchObject([
+      { name: 'tokenmesh.decision', attributes: { 'tokenmesh.decision': 'admitted' } },
+      { name: 'tokenmesh.stream.ended', attributes: { 'tokenmesh.reason': 'TOKEN_REVOKED' } },
+    ]);
+  });
+});
+
 describe('spans', () => {
+  it('of a caller say where the call went', async () => {
+    await create();
+    const { client } = await spans();
+    expect(client.attributes).toMatchObject({ 'server.address': '127.0.0.1', 'server.port': port });
+  });
+
   it('are errors on both sides when the server failed', async () => {
     await new Promise((resolve) => orders.get({}, resolve));
     const { client, server } = await spans();
@@ -179,7 +269,7 @@ describe('spans', () => {
     expect(client.events).toMatchObject([
       { name: 'tokenmesh.retry', attributes: { 'tokenmesh.reason': 'TOKEN_REVOKED', 'rpc.method': 'shop.v1.Orders/Create' } },
     ]);
-    expect(served.map((span) => span.attributes['tokenmesh.decision'])).toEqual(['refuse', 'allow']);
+    expect(served.map((span) => span.attributes['tokenmesh.decision'])).toEqual(['refused', 'admitted']);
     expect(served.map((span) => span.parentSpanContext?.spanId)).toEqual(Array(2).fill(client.spanContext().spanId));
     expect(served.map((span) => span.attributes['tokenmesh.retried'])).toEqual([undefined, undefined]);
   });

@@ -12,6 +12,7 @@ import {
   type TextMapSetter,
   trace,
 } from '@opentelemetry/api';
+import { spanAttributes } from './semantic-conventions.ts';
 import { refusalOf } from './status.ts';
 
 const tracer = trace.getTracer('@tokenmesh/interceptor');
@@ -20,7 +21,7 @@ const tracer = trace.getTracer('@tokenmesh/interceptor');
 const noTracing = new ProxyTracerProvider().getDelegate();
 
 /** Whether nobody would see a span, nor pass on its context: no SDK was registered so far, and no propagator. */
-function isOff(): boolean {
+export function isTracingOff(): boolean {
   const provider = trace.getTracerProvider();
   return provider instanceof ProxyTracerProvider && provider.getDelegate() === noTracing && propagation.fields().length === 0;
 }
@@ -32,18 +33,20 @@ function isOff(): boolean {
 export function tracingClientInterceptor(): Interceptor {
   return (options, nextCall) => {
     // the cast holds: grpc-js asks of the outermost call what its interface has
-    if (isOff()) return nextCall(options) as InterceptingCall;
+    if (isTracingOff()) return nextCall(options) as InterceptingCall;
     const { path } = options.method_definition;
     const span = tracer.startSpan(path.slice(1), { kind: SpanKind.CLIENT, attributes: rpcAttributes(path) });
     const active = trace.setSpan(context.active(), span);
     const call = context.with(active, () => nextCall(options));
     return new InterceptingCall(call, {
-      start(metadata, _listener, next) {
+      start(metadata, listener, next) {
         propagation.inject(active, metadata, metadataSetter);
+        // sampled out: the server is told so, and nothing else is left to do
+        if (!span.isRecording()) return next(metadata, listener);
         next(metadata, {
           onReceiveStatus(result, nextStatus) {
-            const reason = span.isRecording() && result.code !== status.OK ? refusalOf(result)?.reason : undefined;
-            if (reason) span.setAttribute('tokenmesh.reason', reason);
+            const reason = result.code === status.OK ? undefined : refusalOf(result)?.reason;
+            span.setAttributes({ ...serverAddress(call.getPeer()), ...(reason && { [spanAttributes.reason]: reason }) });
             endSpan(span, result, result.code !== status.OK);
             nextStatus(result);
           },
@@ -70,7 +73,7 @@ const serverErrors = new Set<status>([
 export function tracingServerInterceptor(): ServerInterceptor {
   return (definition, nextCall) => {
     // the cast holds: grpc-js asks of a call what its interface has
-    if (isOff()) return nextCall as ServerInterceptingCall;
+    if (isTracingOff()) return nextCall as ServerInterceptingCall;
     const { path } = definition;
     let span: Span | undefined;
     let active = ROOT_CONTEXT;
@@ -105,11 +108,20 @@ export function tracingServerInterceptor(): ServerInterceptor {
   };
 }
 
+/** Where a call went, by the peer that grpc-js tells, or the target before there is a connection: address and port, or the path of a socket. */
+function serverAddress(peer: string): Attributes {
+  const [, bracketed, plain, port] = /^(?:dns:(?:\/\/[^/]*\/)?|ipv[46]:)?(?:\[([0-9a-f:.]+)\]|([^:[\]]+)):(\d{1,5})$/i.exec(peer) ?? [];
+  const address = bracketed ?? plain;
+  if (address === undefined) return peer.startsWith('unix:') ? { 'server.address': peer.slice('unix:'.length) } : {};
+  return { 'server.address': address, 'server.port': Number(port) };
+}
+
 function rpcAttributes(path: string): Attributes {
   return { 'rpc.system.name': 'grpc', 'rpc.method': path.slice(1) };
 }
 
 function endSpan(span: Span, result: { readonly code?: status | null; readonly details?: string | null }, isError: boolean): void {
+  if (!span.isRecording()) return;
   const name = status[result.code ?? status.UNKNOWN] ?? String(result.code);
   span.setAttribute('rpc.status_code', name);
   if (isError) {
@@ -123,5 +135,9 @@ const metadataSetter: TextMapSetter<Metadata> = { set: (metadata, key, value) =>
 
 const metadataGetter: TextMapGetter<Metadata> = {
   keys: (metadata) => Object.keys(metadata.getMap()),
-  get: (metadata, key) => metadata.get(key).map(String),
+  // of what is absent a propagator would make an empty list, and pass that on
+  get(metadata, key) {
+    const values = metadata.get(key);
+    return values.length === 0 ? undefined : values.map(String);
+  },
 };

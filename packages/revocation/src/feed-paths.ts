@@ -15,7 +15,7 @@ interface FeedPathsOptions {
   readonly silenceMs: number;
   readonly monotonicNow: () => number;
   readonly position: () => LogPosition;
-  readonly onEvent: (compact: string, path: string) => void;
+  readonly onEvent: (compact: string, path: string, traceparent: (() => string | undefined) | undefined) => void;
   /** Returns whether the checkpoint was genuine and fresh. */
   readonly onCheckpoint: (compact: string, path: string) => boolean;
   /** A path was (re)connected, or another one is in use. */
@@ -71,7 +71,7 @@ class Paths implements FeedPaths {
   #subscribeCourier(courier: FeedTransport): FeedSubscription {
     const { position, onEvent, onCheckpoint, onConnected, report } = this.#options;
     return courier.subscribe(position, {
-      onEvent: (compact) => onEvent(compact, courier.name),
+      onEvent: (compact, traceparent) => onEvent(compact, courier.name, traceparent),
       onCheckpoint: (compact) => {
         if (onCheckpoint(compact, courier.name)) this.#courierHeard();
       },
@@ -102,7 +102,7 @@ class Paths implements FeedPaths {
     if (fallback === undefined || this.#fallback !== undefined || this.#closed) return;
     report({ type: 'path', path: fallback.name, event: 'chosen' });
     this.#fallback = fallback.subscribe(position, {
-      onEvent: (compact) => onEvent(compact, fallback.name),
+      onEvent: (compact, traceparent) => onEvent(compact, fallback.name, traceparent),
       onCheckpoint: (compact) => void onCheckpoint(compact, fallback.name),
       onUp: () => {
         this.#fallbackUp = true;

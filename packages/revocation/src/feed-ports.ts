@@ -35,8 +35,13 @@ export class PositionGoneError extends Error {
 
 /** What a path tells of what it carries, and of itself. Signatures and numbers are the feed's business: a path hands on what comes. */
 export interface FeedTransportHandlers {
-  /** An event came: JWS compact serialization, as it was published. */
-  onEvent(compact: string): void;
+  /**
+   * An event came: JWS compact serialization, as it was published.
+   *
+   * @param traceparent Which span published it (W3C Trace Context), where the path can say so: for telemetry. Not signed, and asked for only once the
+   *   event itself was verified; must not throw.
+   */
+  onEvent(compact: string, traceparent?: () => string | undefined): void;
   /** A checkpoint came, likewise. */
   onCheckpoint(compact: string): void;
   /** The path works from now on. Called after every connection, the first one included. */
@@ -65,13 +70,24 @@ export interface FeedTransport {
   subscribe(position: () => LogPosition, handlers: FeedTransportHandlers): FeedSubscription;
 }
 
+/** An event on its way to a courier. */
+export interface PublishedEvent {
+  readonly epoch: string;
+  readonly n: number;
+  readonly compact: string;
+  /** Goes beside the event, to link what verifiers do with it to the span that it names (W3C Trace Context). Absent: nothing does. */
+  readonly traceparent?: string | undefined;
+}
+
 /** The issuer's end of a path. */
 export interface FeedPublisher {
   readonly name: string;
   /** Resolves once the courier has it; rejects when that is not known. Publishing the same event again is harmless. */
-  publishEvent(event: { readonly epoch: string; readonly n: number; readonly compact: string }): Promise<void>;
+  publishEvent(event: PublishedEvent): Promise<void>;
   /** Sends and forgets: the next checkpoint replaces one that is lost. */
   publishCheckpoint(compact: string): void;
+  /** Whether what is published now goes out; absent: it is not known. */
+  readonly isConnected?: boolean | undefined;
   /** What the courier keeps of what it was given, to be compared with the record; absent: it keeps nothing, or is not open yet. */
   readonly stream?: CourierStream | undefined;
   close(): Promise<void>;

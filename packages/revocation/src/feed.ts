@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises';
 import { importJwks, type Reason, TokenError, type VerificationKey } from '@tokenmesh/token';
 import { openCheckpoint } from './checkpoint.ts';
-import { openEvent } from './event.ts';
+import { openEvent, type RevocationEvent } from './event.ts';
 import { createFeedPaths, type FeedPaths } from './feed-paths.ts';
 import { type FeedRecord, type FeedTransport, type LogPosition, PositionGoneError } from './feed-ports.ts';
 import {
@@ -38,13 +38,28 @@ export type FeedStatus =
   | { readonly type: 'listener-failed'; readonly error: unknown }
   | { readonly type: 'alarm'; readonly alarm: Alarm };
 
+/** An event that came into force, and how it came. */
+export interface AppliedEvent {
+  readonly event: RevocationEvent;
+  /** Name of the path; `record` when it was asked for. */
+  readonly path: string;
+  /** By the feed's wall clock, milliseconds since epoch. */
+  readonly receivedAtMs: number;
+  /** Which span published it, as the path has it: unlike the event nobody vouches for that, and it may be any text. `undefined`: the path does not say. */
+  traceparent(): string | undefined;
+}
+
 /** A verifier's knowledge of what was revoked, kept current in the background. */
 export interface RevocationFeed {
   readonly set: RevocationSet;
   /** How much the set is worth now. Cheap enough for every call. */
   freshness(): Freshness;
-  /** Calls `listener` when targets came into force, after they are in the set: which token is covered, the set tells. Returns what ends it. */
-  onApplied(listener: () => void): () => void;
+  /**
+   * Calls `listener` when targets came into force, after they are in the set: which token is covered, the set tells. Returns what ends it.
+   *
+   * @param listener `applied` is absent when a snapshot was loaded.
+   */
+  onApplied(listener: (applied?: AppliedEvent) => void): () => void;
   /** Resolves when the feed is fresh for the first time; rejects when it is closed before. */
   ready(): Promise<void>;
   /** What happens from now on, until the feed is closed. Of a slow reader's backlog the newest 256 are kept. */
@@ -124,7 +139,7 @@ class Feed implements RevocationFeed {
   readonly #monotonicNow: () => number;
   readonly #newId: () => string;
   readonly #random: () => number;
-  readonly #listeners = new Set<() => void>();
+  readonly #listeners = new Set<(applied?: AppliedEvent) => void>();
   readonly #reporters = new Set<(status: FeedStatus) => void>();
   readonly #closing = new AbortController();
   readonly #ready = Promise.withResolvers<void>();
@@ -158,7 +173,7 @@ class Feed implements RevocationFeed {
       silenceMs: staleAfterMs / 2,
       monotonicNow: this.#monotonicNow,
       position: () => positionOf(this.#state),
-      onEvent: (compact, path) => this.#receive(path, () => this.#receiveEvent(compact)),
+      onEvent: (compact, path, traceparent) => this.#receive(path, () => this.#receiveEvent(compact, path, traceparent)),
       onCheckpoint: (compact, path) => this.#receive(path, () => this.#receiveCheckpoint(compact)) === true,
       onConnected: () => this.#step({ type: 'connected' }),
       report: (status) => this.#report(status),
@@ -172,7 +187,7 @@ class Feed implements RevocationFeed {
     return freshnessAt(this.#state, this.#instant(), this.#paths.current());
   }
 
-  onApplied(listener: () => void): () => void {
+  onApplied(listener: (applied?: AppliedEvent) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
@@ -202,19 +217,19 @@ class Feed implements RevocationFeed {
     return { wallMs: this.#now(), monotonicMs: this.#monotonicNow() };
   }
 
-  #step(input: FeedInput, loaded?: PackedEntries): void {
+  #step(input: FeedInput, came: Arrival = {}): void {
     const { state, effects } = step(this.#state, input, this.#limits);
     this.#state = state;
-    for (const effect of effects) this.#perform(effect, loaded);
+    for (const effect of effects) this.#perform(effect, came);
     this.#noteFreshness();
     this.#work();
   }
 
-  #perform(effect: FeedEffect, loaded: PackedEntries | undefined): void {
+  #perform(effect: FeedEffect, { applied, loaded }: Arrival): void {
     switch (effect.type) {
       case 'apply':
         this.set.apply(effect.signed.event);
-        this.#announce();
+        this.#announce(applied);
         return;
       case 'load':
         // beside what is held, they were put there before
@@ -229,10 +244,10 @@ class Feed implements RevocationFeed {
     }
   }
 
-  #announce(): void {
+  #announce(applied?: AppliedEvent): void {
     for (const listener of this.#listeners) {
       try {
-        listener();
+        listener(applied);
       } catch (error) {
         this.#report({ type: 'listener-failed', error });
       }
@@ -295,8 +310,10 @@ class Feed implements RevocationFeed {
     }
   }
 
-  #receiveEvent(compact: string): void {
-    this.#step({ type: 'event', signed: openEvent(compact, this.#keys, this.#expected) });
+  #receiveEvent(compact: string, path: string, traceparent: AppliedEvent['traceparent'] = () => undefined): void {
+    const receivedAtMs = this.#now();
+    const signed = openEvent(compact, this.#keys, this.#expected);
+    this.#step({ type: 'event', signed }, { applied: { event: signed.event, path, receivedAtMs, traceparent } });
   }
 
   /** Whether the checkpoint shows that its path is alive. */
@@ -378,7 +395,7 @@ class Feed implements RevocationFeed {
       const { head, entries } = await this.#openSnapshot(snapshot);
       // What the issuer signed for this epoch is in force whatever its place in the log; once it counts, all of it has to be there.
       if (head.epoch === positionOf(this.#state).epoch) await this.set.merge(entries);
-      if (!this.#closing.signal.aborted) this.#step({ type: 'snapshot', head }, entries);
+      if (!this.#closing.signal.aborted) this.#step({ type: 'snapshot', head }, { loaded: entries });
     } finally {
       reading.abort();
     }
@@ -399,7 +416,7 @@ class Feed implements RevocationFeed {
       const { events } = await list();
       for (const [index, compact] of events.entries()) {
         if (index % eventsPerTurn === eventsPerTurn - 1) await turn();
-        this.#open(() => this.#receiveEvent(compact));
+        this.#open(() => this.#receiveEvent(compact, 'record'));
       }
     } catch (error) {
       if (!(error instanceof PositionGoneError)) throw error;
@@ -460,6 +477,12 @@ class Feed implements RevocationFeed {
       signal.removeEventListener('abort', onClose);
     }
   }
+}
+
+/** What a step may put into force: an event, or the entries of a snapshot. */
+interface Arrival {
+  readonly applied?: AppliedEvent;
+  readonly loaded?: PackedEntries;
 }
 
 type AnyRequest = FeedRequest | { readonly type: 'keys' };

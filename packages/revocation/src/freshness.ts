@@ -91,6 +91,7 @@ export type FeedState =
   | ({ readonly tag: 'confirmed'; readonly mark: Mark } & Following)
   | ({ readonly tag: 'forked'; readonly mark: Mark | undefined } & Following);
 
+/** What happens to a feed, from outside. */
 export type FeedInput =
   /** A path was connected, again or for the first time, or another path is in use. */
   | { readonly type: 'connected' }
@@ -103,6 +104,7 @@ export type FeedInput =
   /** `asked` is present when the record made it on request, and `at.monotonicMs` is then the moment of asking. */
   | { readonly type: 'checkpoint'; readonly checkpoint: Checkpoint; readonly at: Instant; readonly asked?: ConfirmRequest };
 
+/** What a step asks of the feed. */
 export type FeedEffect =
   | { readonly type: 'apply'; readonly signed: SignedEvent }
   /** Put the snapshot's entries into force: beside what is held, or, when the log began anew, instead of it. */
@@ -129,6 +131,7 @@ export interface Step {
   readonly effects: readonly FeedEffect[];
 }
 
+/** How old knowledge may be. */
 export interface FreshnessLimits {
   /** S of this verifier; the S of a checkpoint counts when it is smaller. */
   readonly staleAfterMs: number;
@@ -136,6 +139,7 @@ export interface FreshnessLimits {
   readonly futureToleranceMs: number;
 }
 
+/** Of a feed that knows nothing. */
 export const initialState: FeedState = { tag: 'empty', round: 0 };
 
 /** Events beyond a gap that are remembered; further ones are applied, and asked for again when the gap is closed. */

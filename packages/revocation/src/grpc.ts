@@ -182,8 +182,8 @@ class SyncLoop {
     if (!this.#closing.signal.aborted) call();
   }
 
-  #receive({ event, checkpoint }: SyncResponse): void {
-    if (event !== undefined) this.#handlers.onEvent(event);
+  #receive({ event, checkpoint, traceparent }: SyncResponse): void {
+    if (event !== undefined) this.#handlers.onEvent(event, () => traceparent);
     else if (checkpoint !== undefined) this.#handlers.onCheckpoint(checkpoint);
   }
 }

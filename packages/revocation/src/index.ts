@@ -1,4 +1,4 @@
-export { createRevocationFeed, type FeedStatus, type RevocationFeed, type RevocationFeedOptions } from './feed.ts';
+export { type AppliedEvent, createRevocationFeed, type FeedStatus, type RevocationFeed, type RevocationFeedOptions } from './feed.ts';
 export type { Alarm, Freshness } from './freshness.ts';
 export { createRevocationSet, type Match, type RevocableToken, type RevocationSet } from './revocation-set.ts';
 export { type Target, type TargetKind, targetKinds } from './target.ts';
@@ -16,6 +16,7 @@ export {
   type FeedTransportHandlers,
   type LogPosition,
   PositionGoneError,
+  type PublishedEvent,
   type StreamMessage,
   type StreamState,
 } from './feed-ports.ts';

@@ -108,6 +108,7 @@ export async function startShop(options: StartShopOptions = {}): Promise<Shop> {
   const otlpEndpoint = options.otlpEndpoint || (otlp?.endpoint ?? '');
   const tracing: NodeJS.ProcessEnv = {
     OTEL_EXPORTER_OTLP_ENDPOINT: otlpEndpoint,
+    ...(otlp && { OTEL_METRICS_EXPORTER: 'none' }), // the shop's own receiver takes traces
     OTEL_BSP_SCHEDULE_DELAY: '200', // milliseconds: a trace is to be seen soon after it happened
     ...options.env,
   };

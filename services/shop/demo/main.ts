@@ -52,7 +52,7 @@ async function demo(): Promise<number> {
   await using shop = started;
 
   try {
-    const telemetry = startTelemetry('demo', shop.otlpEndpoint);
+    const telemetry = await startTelemetry('demo', shop.otlpEndpoint);
     const report = createReport((text) => process.stdout.write(text));
     await Promise.race([tellStory(shop, report), interrupted]);
     if (interruption.signal.aborted) return interruptedCode;

@@ -12,7 +12,7 @@ beforeEach(async () => {
 afterEach(() => receiver.close());
 
 test('reads what OpenTelemetry’s own exporter sends', async () => {
-  const telemetry: Telemetry = startTelemetry('orders', receiver.endpoint);
+  const telemetry: Telemetry = await startTelemetry('orders', receiver.endpoint);
   const tracer = trace.getTracer('test');
   const parent = tracer.startSpan('Create', { kind: SpanKind.SERVER, startTime: 1_700_000_000_000 }, ROOT_CONTEXT);
   const child = tracer.startSpan('Charge', { kind: SpanKind.CLIENT }, trace.setSpan(ROOT_CONTEXT, parent));

@@ -7,6 +7,7 @@ import type { ServiceError } from '@grpc/grpc-js';
 import { createMesh, refusalOf, unary } from '@tokenmesh/interceptor';
 import { shop } from '@tokenmesh/proto/shop';
 import { meshOptions, setting } from './environment.ts';
+import { writeLog } from './log.ts';
 import { startTelemetry } from './telemetry.ts';
 
 const orderLimitMs = 2_000;
@@ -35,13 +36,9 @@ await telemetry.shutdown();
 async function order(): Promise<void> {
   try {
     const { order_id, chain } = await unary(gateway, 'placeOrder', { item: 'tea', quantity: 1 }, { deadline: Date.now() + orderLimitMs });
-    log('ordered', { order_id, chain });
+    writeLog('info', 'customer', 'ordered', { order_id, chain });
   } catch (error) {
     const failed = error as ServiceError; // unary rejects with nothing else
-    log('not_ordered', { reason: refusalOf(failed)?.reason ?? failed.code });
+    writeLog('warn', 'customer', 'not_ordered', { reason: refusalOf(failed)?.reason ?? failed.code });
   }
-}
-
-function log(event: string, more: object): void {
-  console.log(JSON.stringify({ time: Date.now(), name: 'customer', event, ...more }));
 }

@@ -10,6 +10,7 @@ import { shop, shopPackage } from '@tokenmesh/proto/shop';
 import { HealthImplementation } from 'grpc-health-check';
 import { meshOptions, setting } from './environment.ts';
 import { gatewayHandlers } from './gateway.ts';
+import { writeLog } from './log.ts';
 import { ordersHandlers } from './orders.ts';
 import { paymentsHandlers } from './payments.ts';
 import { startTelemetry } from './telemetry.ts';
@@ -37,7 +38,7 @@ const drainLimitMs = 2_000;
 const name = process.argv[2];
 if (name !== 'gateway' && name !== 'orders' && name !== 'payments') throw new TypeError('usage: main.ts gateway | orders | payments');
 
-const telemetry = startTelemetry(name);
+const telemetry = await startTelemetry(name);
 const mesh = await createMesh(meshOptions(process.env));
 
 const server = new Server({ interceptors: mesh.server(shopPackage) });
@@ -52,7 +53,7 @@ const port = await new Promise<number>((resolve, reject) => {
   const address = setting(process.env, 'SHOP_LISTEN');
   server.bindAsync(address, mesh.serverCredentials(), (error, bound) => (error ? reject(error) : resolve(bound)));
 });
-log('listening', { port });
+writeLog('info', name, 'listening', { port, ...(telemetry.metricsUrl && { metrics: telemetry.metricsUrl }) });
 
 async function drain() {
   stopServing();
@@ -67,8 +68,4 @@ process.once('SIGTERM', drain);
 process.once('SIGINT', drain);
 
 await mesh.ready();
-log('serving');
-
-function log(event: string, more: object = {}) {
-  console.log(JSON.stringify({ time: Date.now(), name, event, ...more }));
-}
+writeLog('info', name, 'serving');

@@ -231,6 +231,7 @@ describe('token-exchange as a process', () => {
 
   it.each([
     [['nats-stream', '--config'], 1, /nats: missing, expected the servers of a NATS/],
+    [['nats-stream', '--replicas', '6', '--config'], 1, /--replicas: "6", expected a number from 1 to 5/],
     [['frobnicate', '--config'], 1, /unknown command/],
     [['--bogus', '--config'], 1, /Unknown option '--bogus'/],
   ])('answers %j with a text for people and no stack', async (args, code, text) => {

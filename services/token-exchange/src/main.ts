@@ -5,15 +5,15 @@ import { parseArgs } from 'node:util';
 import { setLogger } from '@grpc/grpc-js';
 import { createRevocationStream, natsPublisher } from '@tokenmesh/revocation/nats';
 import { exportJwk, importSigningKey, type Jwk } from '@tokenmesh/token';
-import pino, { type Logger } from 'pino';
 import { describeAudit, verifyAuditOf } from './audit/audit-verify.ts';
 import { hashClientSecret } from './clients/client-secret.ts';
 import { type Config, loadConfig } from './config/config.ts';
 import { ConfigError } from './config/config-problem.ts';
 import { watchConfig } from './config/config-watcher.ts';
-import { createProblemLog } from './event-log.ts';
+import { createProblemLog, type EventLog } from './event-log.ts';
 import { KeyEncryptionError, readKeyEncryption } from './keys/key-encryption.ts';
 import { KeyRingError, openKeyRing } from './keys/keys.ts';
+import { limitLog } from './limited-log.ts';
 import { openPostgresStore, PostgresError } from './record/postgres.ts';
 import { openSqliteStore, StoreRestoredError } from './record/sqlite.ts';
 import { StoreInUseError } from './record/sqlite-fence.ts';
@@ -21,6 +21,7 @@ import type { Store } from './record/store.ts';
 import { beginEpoch } from './revocation/begin-epoch.ts';
 import { createCourier } from './revocation/courier.ts';
 import { startTokenExchange } from './server.ts';
+import { createServiceLog } from './service-log.ts';
 import { startTelemetry } from './telemetry.ts';
 
 const usage = `Usage: token-exchange [command] [--config tokenmesh.yaml]
@@ -41,7 +42,9 @@ Options:
 
 Environment:
   TOKENMESH_KEY_ENCRYPTION_KEY, TOKENMESH_KEY_ENCRYPTION_KEY_FILE   32 bytes in base64 that encrypt the signing keys at rest
-  OTEL_EXPORTER_OTLP_ENDPOINT                                       where traces go; unset: nowhere
+  OTEL_EXPORTER_OTLP_ENDPOINT                                       where traces and metrics go; unset: nowhere
+  OTEL_METRICS_EXPORTER                                             otlp, prometheus or none; default otlp where there is an endpoint
+  OTEL_EXPORTER_PROMETHEUS_HOST, OTEL_EXPORTER_PROMETHEUS_PORT      where Prometheus scrapes; default 127.0.0.1:9464
 `;
 
 /** Commands with the number of files that they take. */
@@ -109,13 +112,13 @@ async function createStream(config: Config, file: string, replicas: string): Pro
 }
 
 async function serve(config: Config, file: string): Promise<void> {
-  const log = pino({ base: { service: 'token-exchange' }, timestamp: pino.stdTimeFunctions.isoTime });
-  redactGrpcLog(log);
+  const log = createServiceLog('token-exchange', process.env.TOKENMESH_LOG_LEVEL || undefined);
   const stopping = stopSignal(log);
   const encryption = readKeyEncryption(process.env, config.keys.encryptionKeyFile);
   const opened = new AsyncDisposableStack();
+  redactGrpcLog(opened.adopt(limitLog(log), (limited) => limited.close()));
   try {
-    opened.adopt(startTelemetry('token-exchange'), (telemetry) => telemetry.close());
+    const { metricsUrl } = opened.adopt(await startTelemetry('token-exchange'), (telemetry) => telemetry.close());
     const store = opened.adopt(await openStore(config.store), (open) => open.close());
     const publisher = config.nats && opened.adopt(openCourier(config.nats, log), (courier) => courier.close());
     const server = await startTokenExchange({ config, store, encryption, log, ...(publisher && { publisher }) });
@@ -125,6 +128,7 @@ async function serve(config: Config, file: string): Promise<void> {
       host,
       port: server.port,
       ...(server.facadePort && { facade_port: server.facadePort }),
+      ...(metricsUrl && { metrics: metricsUrl }),
       issuer: config.issuer,
       audience: config.audience,
       pid: process.pid,
@@ -168,14 +172,14 @@ function newId(): string {
   return randomBytes(16).toString('base64url');
 }
 
-function openCourier(options: NonNullable<Config['nats']>, log: Logger) {
+function openCourier(options: NonNullable<Config['nats']>, log: EventLog) {
   const reportProblem = createProblemLog(log, Date.now);
   const report = (problem: unknown) => reportProblem('courier.problem', problem);
   return createCourier('nats', () => natsPublisher({ ...options, name: 'token-exchange', report }), report);
 }
 
 /** Resolves with the first SIGTERM or SIGINT; a second one ends the process at once. */
-function stopSignal(log: Logger): Promise<NodeJS.Signals> {
+function stopSignal(log: EventLog): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
     let stopping = false;
     const onSignal = (signal: NodeJS.Signals) => {
@@ -192,7 +196,7 @@ function stopSignal(log: Logger): Promise<NodeJS.Signals> {
 }
 
 /** grpc-js writes header values that it cannot use, tokens among them, into its log: only that there was something is passed on. */
-function redactGrpcLog(log: Logger): void {
+function redactGrpcLog(log: EventLog): void {
   const redacted = () => log.warn({ event: 'grpc.message', detail: 'withheld: it may hold header values' });
   setLogger({ error: redacted, info: redacted, debug: redacted });
 }

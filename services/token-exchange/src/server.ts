@@ -5,7 +5,7 @@ import { tokenmesh, tokenmeshPackage } from '@tokenmesh/proto';
 import type { FeedPublisher } from '@tokenmesh/revocation';
 import { createDpopNonces } from '@tokenmesh/token';
 import { HealthImplementation } from 'grpc-health-check';
-import { openAuditTrail } from './audit/audit.ts';
+import { type AuditTrail, openAuditTrail } from './audit/audit.ts';
 import { createAuditAdmin } from './audit/audit-admin.ts';
 import { auditOperations } from './audit/audit-operations.ts';
 import { createFederations } from './clients/federation.ts';
@@ -18,6 +18,7 @@ import { type Facade, startFacade } from './doors/facade.ts';
 import { createFeedService } from './doors/feed-service.ts';
 import { createServerCredentials } from './doors/server-credentials.ts';
 import { createProblemLog, type EventLog } from './event-log.ts';
+import { traceOperations } from './grants/grant-span.ts';
 import { type ConfigChange, openLiveIssuer } from './grants/live-issuer.ts';
 import { createOperations } from './grants/operations.ts';
 import { createPolicy } from './grants/policy.ts';
@@ -26,6 +27,12 @@ import type { KeyEncryption } from './keys/key-encryption.ts';
 import type { KeyLifeSettings } from './keys/key-life.ts';
 import { startKeyRotation } from './keys/key-rotation.ts';
 import { openKeyRing } from './keys/keys.ts';
+import { limitLog } from './limited-log.ts';
+import { measuredPublisher } from './metrics/measured-publisher.ts';
+import { measuredStore } from './metrics/measured-store.ts';
+import { observeIssuer } from './metrics/observe-issuer.ts';
+import { createOperationMetrics } from './metrics/operation-metrics.ts';
+import { createRevocationMetrics } from './metrics/revocation-metrics.ts';
 import type { Store } from './record/store.ts';
 import { openRevocationLog } from './revocation/revocation-log.ts';
 import { createVerifierReports } from './revocation/verifier-reports.ts';
@@ -95,7 +102,10 @@ export async function startTokenExchange(options: TokenExchangeOptions): Promise
 
 /** @param opened Takes what has to be closed, in the order in which it was opened. */
 async function start(options: TokenExchangeOptions, opened: AsyncDisposableStack): Promise<TokenExchangeServer> {
-  const { config, store, encryption, publisher, log, now = Date.now, newId = randomId } = options;
+  const { config, encryption, now = Date.now, newId = randomId } = options;
+  const log = opened.adopt(limitLog(options.log), (limited) => limited.close());
+  const store = measuredStore(options.store);
+  const publisher = options.publisher && measuredPublisher(options.publisher);
   const { issuer, trustDomain, audience, tokens, tls, listen } = config;
   const keys = await openKeyRing({
     ...{ store, encryption, now },
@@ -103,6 +113,7 @@ async function start(options: TokenExchangeOptions, opened: AsyncDisposableStack
     activationTimeoutMs: config.keys.activationTimeoutMs,
   });
   const reportProblem = createProblemLog(log, now);
+  const revocationMetrics = createRevocationMetrics();
   let inForce = () => config;
   const revocations = await openRevocationLog({
     store,
@@ -114,7 +125,11 @@ async function start(options: TokenExchangeOptions, opened: AsyncDisposableStack
     sessionSeconds: () => (inForce().grants.some(({ refresh }) => refresh) ? inForce().tokens.sessionSeconds : 0),
     ...(publisher && { publisher }),
     onProblem: (problem, error) => reportProblem(`revocation.${problem}_failed`, error),
-    onFinding: ({ kind, what }) => log.error({ event: `stream.${kind}`, ...what }),
+    onFinding(finding) {
+      revocationMetrics.found(finding);
+      log.error({ event: `stream.${finding.kind}`, ...finding.what });
+    },
+    onRevoked: revocationMetrics.revoked,
     now,
     newId,
   });
@@ -146,6 +161,7 @@ async function start(options: TokenExchangeOptions, opened: AsyncDisposableStack
     onProblem: reportProblem,
   });
   opened.defer(rotation.close);
+  opened.defer(observeIssuer({ keys, view: revocations.view, reports, now }));
   await rotation.check(); // whoever asks for keys finds the successors among them
   const feed = createFeedService({ revocations, keys, reports, log });
   const authority = config.authority ?? new URL(issuer).host;
@@ -173,7 +189,13 @@ async function start(options: TokenExchangeOptions, opened: AsyncDisposableStack
   const audit = openAuditTrail({ store, keepMs: () => live.config.audit?.keepMs ?? defaultKeepMs, now, onProblem: reportProblem });
   opened.defer(audit.close);
   const auditAdmin = createAuditAdmin({ store, audit, log });
-  const operations = auditOperations(admitOperations(createOperations(live, log), admission, live), live, audit);
+  const metrics = createOperationMetrics();
+  const refused: AuditTrail['refused'] = (refusal) => {
+    metrics.refused(refusal);
+    audit.refused(refusal);
+  };
+  const admitted = admitOperations(createOperations(live, log, metrics.issued), admission, live);
+  const operations = traceOperations(metrics.measure(auditOperations(admitted, live, { refused })));
   const server = new Server({ ...limits, interceptors: guard.interceptors });
   server.addService(tokenmesh.TokenExchange.service, createExchangeService(operations, authority, log, dpopNonces));
   server.addService(tokenmesh.RevocationFeed.service, feed.handlers);

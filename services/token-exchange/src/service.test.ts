@@ -1,6 +1,9 @@
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { Client, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
+import { context, propagation, trace } from '@opentelemetry/api';
+import { NodeSDK } from '@opentelemetry/sdk-node';
+import { InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace';
 import { createMesh, type Mesh, privateKeyJwt, refusalOf, unary } from '@tokenmesh/interceptor';
 import { type ExchangeTokenResponse, tokenmesh } from '@tokenmesh/proto';
 import { shopPackage } from '@tokenmesh/proto/shop';
@@ -8,7 +11,7 @@ import { openCheckpoint, openEvent, openSnapshot } from '@tokenmesh/revocation';
 import { grpcRecord } from '@tokenmesh/revocation/grpc';
 import { createLocalKeySet, importJwks, type Reason, verifyServiceToken } from '@tokenmesh/token';
 import { service as healthService } from 'grpc-health-check';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { createTestCertificate } from './clients/test-certificate.ts';
 import { openSqliteStore } from './record/sqlite.ts';
 import type { Store } from './record/store.ts';
@@ -110,6 +113,16 @@ async function joinMesh(self: string): Promise<Mesh> {
   meshes.push(joined);
   return joined;
 }
+
+it('does not log each of the refusals that a stranger causes, and counts those that it leaves out', async () => {
+  const refused = await Promise.all(Array.from({ length: 200 }, () => refusal(unary(admin, 'listKeys', {}))));
+  expect(refused).toEqual(Array(200).fill(['UNAUTHENTICATED', 'CREDENTIAL_MISSING']));
+  await server.close(); // says what is unsaid
+  const logged = log.entries.filter(({ event }) => event === 'call.refused').length;
+  const leftOut = log.entries.filter(({ event }) => event === 'log.left_out').map(({ count }) => Number(count));
+  expect(logged).toBeLessThan(200);
+  expect(leftOut.reduce((sum, count) => sum + count, logged)).toBe(200);
+});
 
 describe('TokenExchange over TLS', () => {
   it('issues tokens that its JWKS verifies', async () => {
@@ -411,10 +424,29 @@ describe('RevocationFeed', () => {
     const joined = await joinMesh(payments);
     await joined.ready();
     expect(joined.feed.freshness()).toMatchObject({ state: 'fresh', path: 'grpc' });
-    const applied = new Promise<void>((resolve) => joined.feed.onApplied(resolve));
+    const applied = new Promise<void>((resolve) => joined.feed.onApplied(() => resolve()));
     await unary(admin, 'addRevocation', { targets: [{ kind: 'subject', value: 'a' }] }, await bearer(operator));
     await applied;
     expect(joined.feed.set.find({ kid: 'k', claims: { sub: 'a', aud: 'x', iat: 0, rn: 0 } })).toMatchObject({ kind: 'subject', n: 1 });
+  });
+
+  it('tells verifiers on gRPC streams which span published a revocation', async () => {
+    const exporter = new InMemorySpanExporter();
+    const sdk = new NodeSDK({ spanProcessors: [new SimpleSpanProcessor({ exporter })], metricReaders: [], logRecordProcessors: [] });
+    sdk.start();
+    onTestFinished(async () => {
+      await sdk.shutdown();
+      for (const api of [trace, context, propagation]) api.disable();
+    });
+    const joined = await joinMesh(payments);
+    await joined.ready();
+    await unary(admin, 'addRevocation', { targets: [{ kind: 'subject', value: 'a' }] }, await bearer(operator));
+    const find = (name: string) => exporter.getFinishedSpans().find((span) => span.name === name);
+    await expect.poll(() => [find('tokenmesh.revocation.publish'), find('tokenmesh.revocation.apply')]).not.toContain(undefined);
+    const [published, applied] = [find('tokenmesh.revocation.publish'), find('tokenmesh.revocation.apply')];
+    expect(applied?.attributes).toMatchObject({ 'tokenmesh.revocation.path': 'grpc', 'tokenmesh.revocation.position': 1 });
+    expect(applied?.links.map((link) => link.context.spanId)).toEqual([published?.spanContext().spanId]);
+    expect(applied?.parentSpanContext).toBeUndefined();
   });
 });
 

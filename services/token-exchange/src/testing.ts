@@ -12,6 +12,7 @@ import type { Issuer } from './grants/issuer.ts';
 import { createPolicy, type Grant } from './grants/policy.ts';
 import { createKeyEncryption, type KeyEncryption } from './keys/key-encryption.ts';
 import { openKeyRing } from './keys/keys.ts';
+import { type LogLevel, logEvents } from './log-events.ts';
 import { openSqliteStore } from './record/sqlite.ts';
 import type { Store } from './record/store.ts';
 import { openRevocationLog, type RevocationLogOptions } from './revocation/revocation-log.ts';
@@ -178,9 +179,15 @@ export async function reasonOf(promise: Promise<unknown>): Promise<Reason> {
   throw new Error('expected a refusal');
 }
 
-/** Keeps what is logged. */
+/** Keeps what is logged, and throws on a level or member that `logEvents` does not list. */
 export function createTestLog(): EventLog & { readonly entries: LogEntry[] } {
   const entries: LogEntry[] = [];
-  const add = (entry: LogEntry) => void entries.push(entry);
-  return { entries, info: add, warn: add, error: add };
+  const addAt = (level: LogLevel) => (entry: LogEntry) => {
+    const { event, ...members } = entry;
+    const { levels, members: listed } = logEvents[event] as { readonly levels: readonly string[]; readonly members: readonly string[] }; // as they satisfy
+    const unlisted = [...(levels.includes(level) ? [] : [level]), ...Object.keys(members).filter((name) => !listed.includes(name))];
+    if (unlisted.length > 0) throw new Error(`not in the list of log events: ${event}: ${unlisted.join(', ')}`);
+    entries.push(entry);
+  };
+  return { entries, info: addAt('info'), warn: addAt('warn'), error: addAt('error') };
 }

@@ -14,6 +14,8 @@ export interface RemoteKeySet extends KeySet {
   refresh(): Promise<void>;
   /** Ids of the keys that tokens can be verified with now. */
   kids(): readonly string[];
+  /** Since the last good answer, in milliseconds; `undefined` while there was none. */
+  ageMs(): number | undefined;
   close(): void;
 }
 
@@ -103,6 +105,7 @@ export function createRemoteKeySet(options: {
     ready: () => loaded.promise,
     refresh,
     kids: () => [...keys.keys()],
+    ageMs: () => (fetchedAtMs === Number.NEGATIVE_INFINITY ? undefined : Math.max(0, now() - fetchedAtMs)),
     close() {
       closed = true;
       clearTimeout(timer);

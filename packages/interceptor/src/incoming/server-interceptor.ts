@@ -3,15 +3,18 @@ import { Metadata, ServerInterceptingCall, type ServerInterceptingCallInterface,
 import { type Span, trace } from '@opentelemetry/api';
 import type { PackageDefinition } from '@tokenmesh/proto';
 import { TokenError } from '@tokenmesh/token';
+import { createServerMetrics, type ServerMetrics } from '../call-metrics.ts';
 import { checkNodeVersion } from '../mesh/node-version.ts';
 import { redactGrpcLog } from '../mesh/redacted-grpc-log.ts';
-import { refusalStatus, toStatus } from '../status.ts';
+import { toStatus } from '../status.ts';
 import { tracingServerInterceptor } from '../tracing.ts';
 import type { AccessRules } from './access-rules.ts';
 import { type AwaitedRequests, createAwaitedRequests } from './awaited-requests.ts';
 import { readCredential } from './bearer.ts';
 import { keepCaller } from './caller.ts';
+import { noteAdmitted, noteRefused, noteStreamEnded, verifiedAttributes } from './decision-span.ts';
 import { createLiveCalls, type LiveCalls, type WatchedCall } from './live-calls.ts';
+import { createRefusalStatuses } from './refusal-statuses.ts';
 import { isExempt, type Rule, readRules, reflectionRules } from './rules.ts';
 import {
   createRenewableStreams,
@@ -20,7 +23,14 @@ import {
   type StreamCredentialService,
   streamIdKey,
 } from './stream-credential.ts';
-import { type AdmittedCall, type CallVerifier, type CallVerifierOptions, createCallVerifier, type Peer } from './verify-call.ts';
+import {
+  type AdmittedCall,
+  type CallVerifier,
+  type CallVerifierOptions,
+  createCallVerifier,
+  type Peer,
+  type VerifiedListener,
+} from './verify-call.ts';
 
 /** A call that was refused, for the service's own log or audit. Never holds token bytes. */
 export interface RefusedCall {
@@ -78,15 +88,20 @@ export function serverInterceptors(options: ServerInterceptorsOptions): ServerIn
   const { clockToleranceSeconds = 5, streams = createRenewableStreams(), now = Date.now } = options;
   const liveCalls = createLiveCalls({ verifier, clockToleranceSeconds, now });
   const awaited = createAwaitedRequests(maxUnaryWaitMs);
+  const metrics = createServerMetrics(() => liveCalls.size);
   return {
     get rules() {
       return [...rules.values()].filter((rule) => rule !== renewRule || streams.offered);
     },
-    interceptors: [tracingServerInterceptor(), verifyingInterceptor(rules, verifier, liveCalls, streams, awaited, options.onRefused)],
+    interceptors: [
+      tracingServerInterceptor(),
+      verifyingInterceptor(rules, verifier, liveCalls, streams, awaited, metrics, options.onRefused),
+    ],
     streamCredential: () => streams.service(),
     close() {
       liveCalls.close();
       awaited.close();
+      metrics.close();
     },
   };
 }
@@ -97,11 +112,16 @@ function verifyingInterceptor(
   liveCalls: LiveCalls,
   streams: RenewableStreams,
   awaited: AwaitedRequests,
+  metrics: ServerMetrics,
   onRefused: ((refused: RefusedCall) => void) | undefined,
 ): ServerInterceptor {
+  const statusOf = createRefusalStatuses();
   return (definition, nextCall) => {
     const { path } = definition;
-    if (isExempt(path)) return boundedCall(nextCall, awaited);
+    if (isExempt(path)) {
+      metrics.exempt(path);
+      return boundedCall(nextCall, awaited);
+    }
     const rule = rules.get(path);
     const isStream = definition.requestStream || definition.responseStream;
     // a live stream is ended from outside of the call's context
@@ -113,6 +133,7 @@ function verifyingInterceptor(
     let streamId: string | undefined;
 
     function finish(): void {
+      if (ended) return;
       ended = true;
       if (peer) peer.isGone = true;
       awaited.delete(intercepting);
@@ -123,14 +144,17 @@ function verifyingInterceptor(
     function refuse(error: unknown): void {
       if (ended) return;
       const { reason } = error instanceof TokenError ? error : { reason: undefined };
-      span?.setAttributes({ 'tokenmesh.decision': 'refuse', ...(reason && { 'tokenmesh.reason': reason }) });
+      if (live) metrics.ended(reason);
+      else metrics.refused(reason);
+      if (live) noteStreamEnded(span, reason);
+      else noteRefused(span, rule, reason);
       if (error instanceof TokenError) onRefused?.({ method: path, error, peer: nextCall.getPeer() });
-      intercepting.sendStatus(reason && rule ? refusalStatus(reason, wireInfo(reason, rule, live !== undefined)) : toStatus(error));
+      intercepting.sendStatus(reason && rule ? statusOf(reason, rule, live !== undefined) : toStatus(error));
     }
 
     function admit(metadata: Metadata, admitted: AdmittedCall, rule: Rule, next: (metadata: Metadata) => void): void {
       if (ended) return;
-      span?.setAttributes({ 'tokenmesh.decision': 'allow', ...(admitted.caller.stale && { 'tokenmesh.stale': true }) });
+      noteAdmitted(span, rule, admitted.caller.stale);
       metadata.remove('authorization');
       if (hasProof) metadata.remove('dpop');
       keepCaller(metadata, admitted.caller);
@@ -164,11 +188,13 @@ function verifyingInterceptor(
               const presented = readCredential(metadata);
               if (!presented) {
                 if (!rule.public) throw new TokenError('CREDENTIAL_MISSING', 'no authorization metadata');
+                metrics.exempt(path);
+                noteAdmitted(span, rule, false);
                 return nextMetadata(metadata);
               }
               hasProof = presented.scheme === 'DPoP';
               peer = new CallPeer(nextCall);
-              const outcome = verifier.verify(presented, rule, peer);
+              const outcome = verifier.verify(presented, rule, peer, verifiedListener(span));
               if (!(outcome instanceof Promise)) return admit(metadata, outcome, rule, nextMetadata);
               outcome.then((admitted) => admit(metadata, admitted, rule, nextMetadata)).catch(refuse);
             } catch (error) {
@@ -199,6 +225,12 @@ function verifyingInterceptor(
   };
 }
 
+/** Writes what was verified to the call's span; `undefined` while that is not recorded, so that nothing is made for it. */
+function verifiedListener(span: Span | undefined): VerifiedListener | undefined {
+  if (!span?.isRecording()) return undefined;
+  return (token, freshness, isCached) => span.setAttributes(verifiedAttributes(token, freshness, isCached));
+}
+
 /** A call of the health service: nobody is asked who he is, but it does not wait for ever for its request either. */
 function boundedCall(nextCall: ServerInterceptingCallInterface, awaited: AwaitedRequests): ServerInterceptingCall {
   const call = new ServerInterceptingCall(nextCall, {
@@ -218,12 +250,6 @@ function boundedCall(nextCall: ServerInterceptingCallInterface, awaited: Awaited
     },
   });
   return call;
-}
-
-// `admitted` tells the caller whether the handler was reached: what never was can safely be called again
-function wireInfo(reason: string, rule: Rule, admitted: boolean): Record<string, string> {
-  const needed = rule.scopes.length > 0 ? rule.scopes : rule.anyScope;
-  return { method: rule.method, admitted: String(admitted), ...(reason === 'SCOPE_INSUFFICIENT' && { scope: needed.join(' ') }) };
 }
 
 class CallPeer implements Peer {

@@ -10,7 +10,7 @@ import {
   type VerifyServiceTokenOptions,
   verifyServiceToken,
 } from '@tokenmesh/token';
-import { createStaleCallCounter } from '../metrics.ts';
+import { createVerifierMetrics } from '../call-metrics.ts';
 import type { PresentedCredential } from './bearer.ts';
 import { createBindingCheck, type ProofPolicy } from './binding.ts';
 import { type Caller, createCaller, markStale } from './caller.ts';
@@ -90,17 +90,21 @@ export interface AdmittedCall {
   readonly caller: Caller;
 }
 
+/** Told of a call's token once it is known to be genuine, before anything else of it is judged; `isCached`: it was verified for a call before. */
+export type VerifiedListener = (token: VerifiedToken, freshness: Freshness, isCached: boolean) => void;
+
 /** Decides which calls come in: what the server's interceptor asks of every one. */
 export interface CallVerifier {
   /**
    * Decides one call: verified token (cached or not), times, revocation and its freshness, binding, rule, in this order; the first
    * failure wins.
    *
+   * @param onVerified For telemetry; default nobody. Must not throw.
    * @returns At once when the token was verified before; a promise when a key has to be fetched, token-exchange has to be asked, or it is worth
    *   waiting whether the call is given up.
    * @throws {TokenError} Every reason of the tokens', binding's, rule's and verifier's rows of the table of refusals.
    */
-  verify(presented: PresentedCredential, rule: Rule, peer: Peer): AdmittedCall | Promise<AdmittedCall>;
+  verify(presented: PresentedCredential, rule: Rule, peer: Peer, onVerified?: VerifiedListener): AdmittedCall | Promise<AdmittedCall>;
   /** Whether the revocation data of the token's issuer are current enough for calls under this rule. */
   staleness(rule: Rule, token: VerifiedToken): Staleness;
   /** What its issuer's revocations say of a token that was admitted. */
@@ -142,7 +146,7 @@ export function createCallVerifier(options: CallVerifierOptions): CallVerifier {
   }
   const takesOpaqueTokens = [...issuers.values()].some(({ introspector }) => introspector);
   const cache = createVerifiedTokenCache<Issuer>(options.maxCachedTokens ?? 10_000);
-  const countStale = createStaleCallCounter();
+  const metrics = createVerifierMetrics(now);
 
   function useIssuer({
     issuer,
@@ -176,7 +180,7 @@ export function createCallVerifier(options: CallVerifierOptions): CallVerifier {
       case 'fresh':
         return { token, caller };
       case 'tolerated':
-        countStale(rule.method, 'tolerated');
+        metrics.stale(rule.method, 'tolerated');
         return { token, caller: markStale(caller) };
       case 'asked':
         if (!entry.issuer.introspector) throw tooStale(rule);
@@ -191,16 +195,24 @@ export function createCallVerifier(options: CallVerifierOptions): CallVerifier {
   }
 
   function tooStale({ method }: Rule): TokenError {
-    countStale(method, 'refused');
+    metrics.stale(method, 'refused');
     return new TokenError('REVOCATION_STALE', 'the revocation feed has not been heard for too long');
   }
 
-  function admitUnknown(presented: PresentedCredential, rule: Rule, peer: Peer): AdmittedCall | Promise<AdmittedCall> {
+  function admitUnknown(
+    presented: PresentedCredential,
+    rule: Rule,
+    peer: Peer,
+    onVerified: VerifiedListener | undefined,
+  ): AdmittedCall | Promise<AdmittedCall> {
     const { token: compact } = presented;
     const issuer = issuerOf(compact);
+    const admitVerified = (token: VerifiedToken) => {
+      onVerified?.(token, issuer.revocation.freshness(), false);
+      return admit(remember(compact, token, issuer), presented, rule, peer);
+    };
     const verified = verifyServiceToken(compact, issuer.verifyOptions);
-    if (verified instanceof Promise) return verified.then((token) => admit(remember(compact, token, issuer), presented, rule, peer));
-    return admit(remember(compact, verified, issuer), presented, rule, peer);
+    return verified instanceof Promise ? verified.then(admitVerified) : admitVerified(verified);
   }
 
   async function askTokenExchange(
@@ -221,7 +233,7 @@ export function createCallVerifier(options: CallVerifierOptions): CallVerifier {
     if (asked.ageMs() > Math.max(maxAgeMs, shortestWordMs)) throw tooStale(rule);
     checkTimes(token.claims, now(), clockToleranceSeconds);
     checkRevocation(entry);
-    countStale(rule.method, 'introspected');
+    metrics.stale(rule.method, 'introspected');
     return { token, caller };
   }
 
@@ -268,20 +280,41 @@ export function createCallVerifier(options: CallVerifierOptions): CallVerifier {
     return issuers.get(token.claims.iss) ?? own;
   }
 
-  return {
-    verify(presented, rule, peer) {
-      const { token: compact } = presented;
-      const cached = cache.get(compact);
-      if (cached && (cached.keptUntilMs === Number.POSITIVE_INFINITY || now() < cached.keptUntilMs))
-        return admit(cached, presented, rule, peer);
-      if (takesOpaqueTokens && opaqueToken.test(compact)) {
-        return introspectOpaque(compact, peer.address).then((entry) => admit(entry, presented, rule, peer));
-      }
-      if (peer.isGone === undefined) return admitUnknown(presented, rule, peer);
-      return nextTurn().then(() => {
-        if (peer.isGone) throw new Error('the call was given up');
-        return admitUnknown(presented, rule, peer);
+  function verifyAnew(
+    presented: PresentedCredential,
+    rule: Rule,
+    peer: Peer,
+    onVerified: VerifiedListener | undefined,
+  ): AdmittedCall | Promise<AdmittedCall> {
+    const { token: compact } = presented;
+    if (takesOpaqueTokens && opaqueToken.test(compact)) {
+      return introspectOpaque(compact, peer.address).then((entry) => {
+        onVerified?.(entry.token, entry.issuer.revocation.freshness(), false);
+        return admit(entry, presented, rule, peer);
       });
+    }
+    if (peer.isGone === undefined) return admitUnknown(presented, rule, peer, onVerified);
+    return nextTurn().then(() => {
+      if (peer.isGone) throw new Error('the call was given up');
+      return admitUnknown(presented, rule, peer, onVerified);
+    });
+  }
+
+  function counted(outcome: 'cached' | 'verified', admitted: AdmittedCall | Promise<AdmittedCall>): AdmittedCall | Promise<AdmittedCall> {
+    if (admitted instanceof Promise) return admitted.then((call) => counted(outcome, call));
+    metrics.admitted(outcome, admitted.token.claims.iat);
+    return admitted;
+  }
+
+  return {
+    verify(presented, rule, peer, onVerified) {
+      const cached = cache.get(presented.token);
+      if (cached && (cached.keptUntilMs === Number.POSITIVE_INFINITY || now() < cached.keptUntilMs)) {
+        onVerified?.(cached.token, cached.issuer.revocation.freshness(), true);
+        return counted('cached', admit(cached, presented, rule, peer));
+      }
+      const verification = metrics.timed(() => verifyAnew(presented, rule, peer, onVerified));
+      return counted('verified', verification);
     },
     staleness: (rule, token) => stalenessOf(issuerNamedBy(token).revocation.freshness(), rule, maxBlindMs),
     proofNonce: binding.nonce,

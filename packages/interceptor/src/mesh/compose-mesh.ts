@@ -3,7 +3,7 @@ import { parseSpiffeId } from '@tokenmesh/token';
 import { authorityOf, parseAuthority } from '../authority.ts';
 import { type ServerInterceptors, serverInterceptors } from '../incoming/server-interceptor.ts';
 import { createRenewableStreams } from '../incoming/stream-credential.ts';
-import { observeFreshness } from '../metrics.ts';
+import { observeIssuers } from '../metrics.ts';
 import { bearerInterceptor, noteStreamChannel } from '../outgoing/client-interceptor.ts';
 import { createDpopSigner, type DpopSigner, dpopKey } from '../outgoing/dpop-signer.ts';
 import { createStreamRenewals } from '../outgoing/stream-renewals.ts';
@@ -73,7 +73,11 @@ export async function composeMesh(options: ComposedOptions, outside: MeshOutside
   const servers: ServerInterceptors[] = [];
   const streams = createRenewableStreams();
   const renewals = createStreamRenewals({ source, now, random });
-  const stopObserving = observeFreshness(issuers.map(({ issuer, feed: its }) => ({ issuer, freshness: () => its.freshness() })));
+  const stopObserving = observeIssuers(
+    issuers.map(({ issuer, feed: its, keys: known, source: { heldTokens } }) => ({
+      ...{ issuer, heldTokens, freshness: () => its.freshness(), keysAgeMs: known.ageMs },
+    })),
+  );
   const healthReports = new Set<() => void>();
   const closing = new AbortController();
   const closed = Promise.withResolvers<never>();

@@ -6,8 +6,10 @@ import { parseAuthority } from '../authority.ts';
 import { createRemoteKeySet, type RemoteKeySet } from '../incoming/remote-key-set.ts';
 import type { Rule } from '../incoming/rules.ts';
 import { servedMethods } from '../incoming/served-methods.ts';
+import { createIssuerMetrics } from '../metrics.ts';
 import type { ExchangeClient } from '../outgoing/exchange-client.ts';
-import { createTokenSource, type TokenChange, type TokenSource } from '../outgoing/token-source.ts';
+import { createTokenSource, type ObservedTokenSource, type TokenChange } from '../outgoing/token-source.ts';
+import { traceApplied } from './applied-span.ts';
 import type { OpenIssuerChannel } from './issuer-channel.ts';
 
 export interface IssuerConnectionOptions {
@@ -50,7 +52,7 @@ export interface IssuerConnection {
   /** Of token-exchange, `host:port` each. */
   readonly addresses: readonly string[];
   readonly exchangeClient: ExchangeClient;
-  readonly source: TokenSource;
+  readonly source: ObservedTokenSource;
   readonly keys: RemoteKeySet;
   readonly feed: RevocationFeed;
   /**
@@ -112,12 +114,16 @@ async function connectIssuer(options: IssuerConnectionOptions): Promise<IssuerCo
     mesh: trustDomain,
     ...(staleAfterMs !== undefined && { staleAfterMs }),
   });
+  const metrics = createIssuerMetrics(issuer, now);
   const source = createTokenSource({
-    ...{ exchange: exchangeClient.exchange, revoked: feed.set, certificate, now, random },
+    ...{ exchange: metrics.timeExchange(exchangeClient.exchange), revoked: feed.set, certificate, now, random },
     onRevocation: (listener) => feed.onApplied(listener),
     onChange: (change) => onChange({ ...change, issuer }),
+    onCounted: metrics.tokenChanged,
   });
 
+  traceApplied(feed, issuer);
+  feed.onApplied((applied) => applied && metrics.eventApplied(applied.event));
   const instance = newId();
   let reporting: NodeJS.Timeout | undefined;
   let served: ServedMethods | undefined;

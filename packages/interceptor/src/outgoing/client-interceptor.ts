@@ -12,6 +12,7 @@ import {
 } from '@grpc/grpc-js';
 import { context, trace } from '@opentelemetry/api';
 import { streamIdKey } from '../incoming/stream-credential.ts';
+import { spanAttributes, spanEvents } from '../semantic-conventions.ts';
 import { type Refusal, type RefusalStatus, refusalOf, refusalStatus, toStatus } from '../status.ts';
 import { tracingClientInterceptor } from '../tracing.ts';
 import type { DpopSigner } from './dpop-signer.ts';
@@ -239,8 +240,8 @@ class BearerCall implements InnerCall, InterceptingListener {
       return false;
     }
     const span = trace.getSpan(this.#context);
-    span?.addEvent('tokenmesh.retry', { 'rpc.method': path.slice(1), 'tokenmesh.reason': reason });
-    span?.setAttribute('tokenmesh.retried', true);
+    span?.addEvent(spanEvents.retry, { 'rpc.method': path.slice(1), [spanAttributes.reason]: reason });
+    span?.setAttribute(spanAttributes.retried, true);
     this.#lacksMessage = false;
     // metadata is there: the call was started
     this.#attempt.start(this.#metadata ?? new Metadata(), this);

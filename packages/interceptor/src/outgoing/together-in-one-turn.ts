@@ -1,5 +1,9 @@
+import { type Context, context } from '@opentelemetry/api';
+import { linkTogether } from './obtain-span.ts';
+
 /**
- * Sends what is asked for in the same turn of the event loop together.
+ * Sends what is asked for in the same turn of the event loop together. What is sent belongs to the first one's span, and those of the others are
+ * linked to it.
  *
  * @param options.several Answers in the order of the requests: an answer, or the error of that request alone. When it rejects, all of them fail.
  */
@@ -20,31 +24,36 @@ export function togetherInOneTurn<Request, Answer>(options: {
 
   function sendTogether(group: readonly Waiting<Request, Answer>[]): void {
     const [first] = group;
-    if (first && group.length === 1) {
-      one(first.request).then(first.resolve, first.reject);
+    if (!first) return;
+    if (group.length === 1) {
+      context.with(first.context, () => one(first.request)).then(first.resolve, first.reject);
       return;
     }
-    several(group.map(({ request }) => request)).then(
-      (answers) => {
-        group.forEach(({ resolve, reject }, index) => {
-          const answer = answers[index] ?? new Error('fewer answers than requests');
-          if (answer instanceof Error) reject(answer);
-          else resolve(answer);
-        });
-      },
-      (error: unknown) => {
-        for (const { reject } of group) reject(error);
-      },
-    );
+    linkTogether(group.map((waiting) => waiting.context));
+    context
+      .with(first.context, () => several(group.map(({ request }) => request)))
+      .then(
+        (answers) => {
+          group.forEach(({ resolve, reject }, index) => {
+            const answer = answers[index] ?? new Error('fewer answers than requests');
+            if (answer instanceof Error) reject(answer);
+            else resolve(answer);
+          });
+        },
+        (error: unknown) => {
+          for (const { reject } of group) reject(error);
+        },
+      );
   }
 
   return (request) =>
     new Promise((resolve, reject) => {
-      if (waiting.push({ request, resolve, reject }) === 1) queueMicrotask(send);
+      if (waiting.push({ request, resolve, reject, context: context.active() }) === 1) queueMicrotask(send);
     });
 }
 
 interface Waiting<Request, Answer> {
+  readonly context: Context;
   readonly request: Request;
   readonly resolve: (answer: Answer) => void;
   readonly reject: (error: unknown) => void;

@@ -2,6 +2,7 @@ import type { RevocationSet } from '@tokenmesh/revocation';
 import { parseJws, parseScope, parseServiceTokenClaims, TokenError, tokenTypes, type VerifiedToken } from '@tokenmesh/token';
 import { type Caller, subjectTokenOf } from '../incoming/caller.ts';
 import { refusalOf } from '../status.ts';
+import { type ObtainSpan, startObtainSpan } from './obtain-span.ts';
 
 /** What token is wanted. */
 export interface TokenRequest {
@@ -47,6 +48,12 @@ export interface TokenSource {
   drop(token: HeldToken, refusal: unknown): void;
 }
 
+/** A source that can be looked at. */
+export interface ObservedTokenSource extends TokenSource {
+  /** How many tokens could be presented now. */
+  heldTokens(): number;
+}
+
 /** What became of a token of the workload's own; those on behalf of callers are too many to tell. */
 export interface TokenChange {
   readonly type: 'token';
@@ -72,6 +79,8 @@ export interface TokenSourceOptions {
   readonly onRevocation?: (listener: () => void) => unknown;
   /** Told what becomes of the workload's own tokens; must not throw. Default: nobody. */
   readonly onChange?: (change: TokenChange) => void;
+  /** Told of every change, of tokens on behalf of callers too; must not throw. Default: nobody. */
+  readonly onCounted?: (audience: string, change: TokenChange['change']) => void;
   /** Entries kept; default 10 000. Tokens on behalf of callers are many and short. */
   readonly maxEntries?: number;
   readonly now?: () => number;
@@ -94,10 +103,10 @@ interface Entry {
   readonly spread: number;
   held: (HeldToken & HeldDetails) | undefined;
   clearedAt: number;
-  inFlight: Promise<HeldToken> | undefined;
+  inFlight: { readonly token: Promise<HeldToken>; readonly span: ObtainSpan } | undefined;
   /** When a token of this entry was refused last. */
   droppedAtMs: number;
-  failure: { readonly error: unknown; readonly untilMs: number; readonly count: number } | undefined;
+  failure: { readonly error: unknown; readonly untilMs: number; readonly count: number; readonly span?: ObtainSpan } | undefined;
 }
 
 /** A token this close to its end may die on the way; 30 s, or a tenth of a shorter life. */
@@ -105,9 +114,9 @@ const guardMs = 30_000;
 const rememberFailureMs = 1_000;
 const maxBackoffMs = 30_000;
 
-export function createTokenSource(options: TokenSourceOptions): TokenSource {
+export function createTokenSource(options: TokenSourceOptions): ObservedTokenSource {
   const { exchange, revoked, onRevocation, onChange = () => {}, certificate = () => undefined, maxEntries = 10_000 } = options;
-  const { now = Date.now, random = Math.random } = options;
+  const { onCounted = () => {}, now = Date.now, random = Math.random } = options;
   const entries = new Map<string, Entry>();
   const owners = new WeakMap<HeldToken, Entry>();
 
@@ -136,6 +145,7 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
   }
 
   function tell({ request: { audience, scope, onBehalfOf } }: Entry, change: TokenChange['change'], error?: unknown): void {
+    onCounted(audience, change);
     if (!onBehalfOf)
       onChange({ type: 'token', audience, ...(scope !== undefined && { scope }), change, ...(error !== undefined && { error }) });
   }
@@ -164,13 +174,21 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
   }
 
   function obtain(entry: Entry, request: TokenRequest): Promise<HeldToken> {
-    entry.inFlight ??= run(entry, request).finally(() => {
-      entry.inFlight = undefined;
-    });
-    return entry.inFlight;
+    if (entry.inFlight) {
+      entry.inFlight.span.share();
+      return entry.inFlight.token;
+    }
+    const span = startObtainSpan(request, entry.held ? 'refresh' : 'first');
+    const token = span
+      .run(() => run(entry, request, span))
+      .finally(() => {
+        entry.inFlight = undefined;
+      });
+    entry.inFlight = { token, span };
+    return token;
   }
 
-  async function run(entry: Entry, request: TokenRequest): Promise<HeldToken> {
+  async function run(entry: Entry, request: TokenRequest, span: ObtainSpan): Promise<HeldToken> {
     const before = entry.held;
     try {
       // a revocation, or another certificate, may overtake the answer: what it covers is asked for once more
@@ -206,7 +224,7 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
       const backoffMs = Math.min(maxBackoffMs, rememberFailureMs * 2 ** (count - 1)) * (0.5 + 0.5 * random());
       const asked = Math.min(maxBackoffMs, refusalOf(error as { metadata?: never })?.retryAfterMs ?? 0);
       const wait = Math.max(rememberFailureMs, asked, entry.held ? backoffMs : 0);
-      entry.failure = { error, count, untilMs: now() + wait };
+      entry.failure = { error, count, untilMs: now() + wait, span };
       throw error;
     }
   }
@@ -221,7 +239,7 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
     const nowMs = now();
     const mayAsk = !failure || failure.untilMs <= nowMs;
     if (held && nowMs < held.expMs - held.guardMs) {
-      if (nowMs >= held.refreshAtMs && mayAsk) obtain(entry, request).catch(() => undefined); // remembered in entry.failure
+      if (nowMs >= held.refreshAtMs && mayAsk && !entry.inFlight) obtain(entry, request).catch(() => undefined); // remembered in entry.failure
       return held;
     }
     if (held && nowMs < held.expMs) {
@@ -233,13 +251,22 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
         throw error;
       });
     }
-    if (entry.inFlight) return entry.inFlight;
-    if (!mayAsk) throw failure?.error;
+    if (entry.inFlight) return obtain(entry, request);
+    if (!mayAsk) {
+      failure.span?.link();
+      throw failure.error;
+    }
     return obtain(entry, request);
   }
 
   return {
     get,
+    heldTokens() {
+      const nowMs = now();
+      let count = 0;
+      for (const { held } of entries.values()) if (held && nowMs < held.expMs) count++;
+      return count;
+    },
     drop(token, refusal) {
       const entry = owners.get(token);
       if (entry?.held !== token) return;

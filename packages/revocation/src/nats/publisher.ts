@@ -1,10 +1,11 @@
 import type { JetStreamClient, NatsConnection } from 'nats';
-import type { CourierStream, FeedPublisher } from '../feed-ports.ts';
+import type { CourierStream, FeedPublisher, PublishedEvent } from '../feed-ports.ts';
 import { connectionOptions, type NatsOptions } from './connection-options.ts';
 import { createCourierStream } from './courier-stream.ts';
 import { NatsLink } from './link.ts';
 import { isWithoutAdvisories } from './server-version.ts';
 import { checkStream, revocationStreamName, revocationSubjects } from './stream.ts';
+import { traceHeaders } from './trace-headers.ts';
 
 /** The same for the issuer, which looks after the stream. */
 export interface NatsPublisherOptions extends NatsOptions {
@@ -63,17 +64,25 @@ class NatsPublisher implements FeedPublisher {
     this.#checker.unref();
   }
 
+  get isConnected(): boolean {
+    return this.#link.connection !== undefined;
+  }
+
   start(): Promise<void> {
     this.#link.start();
     return this.#started.promise;
   }
 
-  async publishEvent({ epoch, n, compact }: { readonly epoch: string; readonly n: number; readonly compact: string }): Promise<void> {
+  async publishEvent({ epoch, n, compact, traceparent }: PublishedEvent): Promise<void> {
     const { connection } = this.#link;
     // Published into the library's buffer it would go out at some later time, after the caller was told that it did not.
     if (connection === undefined) throw new Error('NATS is not reachable');
     const options = { msgID: `${epoch}:${n}`, timeout: ackTimeoutMs, expect: { streamName: revocationStreamName(this.#mesh) } };
-    await this.#clientOf(connection).publish(this.#subjects.events, Buffer.from(compact, 'latin1'), options);
+    const headers = traceparent === undefined ? undefined : traceHeaders(traceparent);
+    await this.#clientOf(connection).publish(this.#subjects.events, Buffer.from(compact, 'latin1'), {
+      ...options,
+      ...(headers && { headers }),
+    });
   }
 
   #clientOf(connection: NatsConnection): JetStreamClient {

@@ -3,6 +3,7 @@ import type { FeedTransport, FeedTransportHandlers } from '../feed-ports.ts';
 import { connectionOptions, type NatsOptions } from './connection-options.ts';
 import { NatsLink } from './link.ts';
 import { revocationSubjects } from './stream.ts';
+import { traceparentOf } from './trace-headers.ts';
 
 /**
  * Events and checkpoints by plain subscriptions of core NATS, the fastest way. What was published while the connection was down does not
@@ -47,7 +48,7 @@ class NatsSubscription {
       // The library subscribes again by itself when the same connection comes back.
       if (this.#subscribed !== connection) {
         this.#subscribed = connection;
-        connection.subscribe(events, { callback: this.#listener((text) => this.#handlers.onEvent(text)) });
+        connection.subscribe(events, { callback: this.#listener((text, message) => this.#handlers.onEvent(text, traceparentOf(message))) });
         connection.subscribe(checkpoints, { callback: this.#listener((text) => this.#handlers.onCheckpoint(text)) });
       }
       // Up means that the server has the subscriptions: nothing published from now on passes by.
@@ -64,11 +65,11 @@ class NatsSubscription {
     void this.#link.reset();
   }
 
-  #listener(receive: (text: string) => void): (error: NatsError | null, message: Msg) => void {
+  #listener(receive: (text: string, message: Msg) => void): (error: NatsError | null, message: Msg) => void {
     return (error, message) => {
       if (this.#closed) return;
       if (error !== null) this.#refused();
-      else receive(textOf(message.data));
+      else receive(textOf(message.data), message);
     };
   }
 }

@@ -6,6 +6,7 @@ import { TokenError } from '@tokenmesh/token';
 import type { EventLog } from '../event-log.ts';
 import type { KeyRing } from '../keys/keys.ts';
 import type { StoredEvent } from '../record/revocation-records.ts';
+import type { BroadcastEvent } from '../revocation/applied-log.ts';
 import type { RevocationLog } from '../revocation/revocation-log.ts';
 import type { VerifierReports } from '../revocation/verifier-reports.ts';
 import { answerUnary, logError } from './answer-unary.ts';
@@ -38,15 +39,16 @@ export function createFeedService({ revocations, keys, reports, log }: FeedServi
 
   /** Streams the log from `from` on; without a gap between what is stored and what comes. */
   async function follow(call: SyncCall, epoch: string, from: number): Promise<void> {
-    const meanwhile: StoredEvent[] = [];
+    const meanwhile: BroadcastEvent[] = [];
     let isLive = false;
     const write = (message: SyncResponse) => {
       if (call.writableLength >= maxWaiting) end(call, status.RESOURCE_EXHAUSTED, 'the stream is read too slowly');
       else call.write(message);
     };
+    const writeEvent = ({ compact, traceparent = '' }: BroadcastEvent) => write({ event: compact, traceparent });
     const stop = revocations.listen({
       onEvent(event) {
-        if (isLive) write({ event: event.compact });
+        if (isLive) writeEvent(event);
         else if (meanwhile.push(event) > maxWaiting) end(call, status.RESOURCE_EXHAUSTED, 'the stream is read too slowly');
       },
       onCheckpoint(checkpoint) {
@@ -68,7 +70,7 @@ export function createFeedService({ revocations, keys, reports, log }: FeedServi
         next = n + 1;
       }
     }
-    for (const { n, compact } of meanwhile) if (n >= next) write({ event: compact });
+    for (const event of meanwhile) if (event.n >= next) writeEvent(event);
     isLive = true;
   }
 

@@ -172,7 +172,7 @@ export async function openLiveIssuer({ config: first, parts, compile, trust, log
     const revoked = await revokeWithdrawn(config, (terms) => terms.withdrawnAtMs === 0 || owed.has(nameOf(terms)));
     owed.clear();
     const change = { ...compare(previous, config), needsRestart: differing(next, config), revoked };
-    const applied = { event: 'config.applied', ...describeChange(change) };
+    const applied = { event: 'config.applied', ...describeChange(change) } as const;
     if (change.needsRestart.length > 0) log.warn(applied);
     else log.info(applied);
     return change;

@@ -10,7 +10,7 @@ import type {
   IntrospectTokenResponse,
   RevokeTokenRequest,
 } from '@tokenmesh/proto';
-import { actorChain, algorithmNames, TokenError } from '@tokenmesh/token';
+import { actorChain, algorithmNames, type ServiceTokenClaims, TokenError } from '@tokenmesh/token';
 import { authenticationMethods } from '../clients/client-authentication.ts';
 import type { ClientEvidence } from '../clients/client-evidence.ts';
 import type { Config } from '../config/config.ts';
@@ -19,6 +19,7 @@ import type { KeyRing } from '../keys/keys.ts';
 import type { Acknowledgement } from '../revocation/revocation.ts';
 import { exchangeToken, grantTypes, type IssuedToken } from './exchange-token.ts';
 import { exchangeTokens } from './exchange-tokens.ts';
+import { noteGrant } from './grant-span.ts';
 import { introspectToken } from './introspect-token.ts';
 import type { LiveIssuer } from './live-issuer.ts';
 import { ownScopes } from './policy.ts';
@@ -50,16 +51,30 @@ export interface OperatedIssuer extends Pick<LiveIssuer, 'run'> {
   readonly config: Pick<Config, 'issuer' | 'audience' | 'workloads' | 'development'> & Partial<Pick<Config, 'tls'>>;
 }
 
-/** @param live Under whose policy each operation runs from beginning to end. */
-export function createOperations(live: OperatedIssuer, log: EventLog): TokenOperations {
+/**
+ * @param live Under whose policy each operation runs from beginning to end.
+ * @param onIssued Told of each token that was issued. Default: nobody.
+ */
+export function createOperations(
+  live: OperatedIssuer,
+  log: EventLog,
+  onIssued: (claims: ServiceTokenClaims, grantType: string) => void = () => {},
+): TokenOperations {
+  function answered(issued: IssuedToken, grantType: string, isOneOfSeveral: boolean): ExchangeTokenResponse {
+    noteGrant(issued, grantType, isOneOfSeveral);
+    if (!issued.isRepeated) onIssued(issued.claims, grantType);
+    return noted(issued, log);
+  }
+
   return {
     async exchange(request, evidence) {
-      return noted(await live.run((issuer) => exchangeToken(request, issuer, evidence)), log);
+      const issued = await live.run((issuer) => exchangeToken(request, issuer, evidence));
+      return answered(issued, request.grant_type, false);
     },
     async exchangeSeveral(request, evidence) {
       const outcomes = await live.run((issuer) => exchangeTokens(request, issuer, evidence));
-      const results = outcomes.map((outcome) => {
-        if (!(outcome instanceof TokenError)) return { response: noted(outcome, log) };
+      const results = outcomes.map((outcome, index) => {
+        if (!(outcome instanceof TokenError)) return { response: answered(outcome, request.requests[index]?.grant_type ?? '', true) };
         log.warn({ event: 'token.refused', reason: outcome.reason, detail: outcome.message });
         return { refusal: { reason: outcome.reason, error: oauthError(outcome.reason) ?? '' } };
       });

@@ -2,6 +2,7 @@ import type { EventLog } from '../event-log.ts';
 import type { KeyReadiness } from '../record/key-records.ts';
 import type { Store } from '../record/store.ts';
 import type { VerifierReports } from '../revocation/verifier-reports.ts';
+import { traceKeyChange } from './key-change-span.ts';
 import { type KeyChange, type KeyFacts, type KeyLifeSettings, planKeyChanges } from './key-life.ts';
 import type { KeyRing } from './keys.ts';
 
@@ -83,6 +84,7 @@ export function startKeyRotation(options: KeyRotationOptions): KeyRotation {
   }
 
   async function advance(): Promise<readonly KeyChange[]> {
+    const beganAtMs = now();
     const changes = await store.transaction(async (transaction) => {
       const readiness = await transaction.readiness();
       const facts: KeyFacts = {
@@ -98,7 +100,10 @@ export function startKeyRotation(options: KeyRotationOptions): KeyRotation {
       await keys.apply(transaction, planned);
       return planned;
     });
-    for (const change of changes) logChange(change);
+    for (const change of changes) {
+      logChange(change);
+      traceKeyChange(change, beganAtMs);
+    }
     return changes;
   }
 

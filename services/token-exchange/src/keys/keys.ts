@@ -12,7 +12,7 @@ import {
   type VerificationKey,
 } from '@tokenmesh/token';
 import { auditEntry } from '../audit/audit.ts';
-import type { KeyPurpose, KeyState, StoredKey } from '../record/key-records.ts';
+import { type KeyPurpose, type KeyState, keyPurposes, type StoredKey } from '../record/key-records.ts';
 import type { Store, StoreTransaction } from '../record/store.ts';
 import { type KeyEncryption, KeyEncryptionError } from './key-encryption.ts';
 import { algorithmFor, type KeyChange, planWithdrawal } from './key-life.ts';
@@ -48,6 +48,8 @@ export interface TokenKeys extends PurposeKeys, KeySet {
 export interface KeyRing {
   readonly token: TokenKeys;
   readonly feed: PurposeKeys;
+  /** Every key of the record in its state, as it was last read: for those who look at the life of keys. */
+  states(): readonly Pick<StoredKey, 'purpose' | 'state' | 'changedAtMs'>[];
   /**
    * Reads the record again if its keys changed, by this process or another. Where they make no usable set any more, nothing is signed for that
    * purpose until they do, and its public keys stay as they were.
@@ -93,7 +95,6 @@ interface OpenedPurpose {
 /** States in which a key's signatures count. A published key does not sign yet, but verifiers have to know it before it does. */
 const verifying: readonly KeyState[] = ['active', 'published', 'retiring'];
 const maxJwksAgeSeconds = 300;
-const purposes: readonly KeyPurpose[] = ['token', 'feed'];
 
 /**
  * Loads the signing keys, and generates a token key and a feed key in a record that has none.
@@ -108,6 +109,7 @@ export async function openKeyRing({ store, encryption, alg, activationTimeoutMs 
   const maxAgeSeconds = Math.max(1, Math.min(maxJwksAgeSeconds, Math.floor(activationTimeoutMs / 4000)));
   let version = -1;
   let opened: ReadonlyMap<KeyPurpose, OpenedPurpose> = new Map();
+  let states: ReturnType<KeyRing['states']> = [];
   const problems = new Map<KeyPurpose, KeyRingError | KeyEncryptionError>();
   /** Private keys that were opened, by what they were sealed as: opening one costs a signature. */
   let keys: ReadonlyMap<string, SigningKey> = new Map();
@@ -118,6 +120,7 @@ export async function openKeyRing({ store, encryption, alg, activationTimeoutMs 
   }
 
   function openAll(rows: readonly StoredKey[]): void {
+    states = rows.map(({ purpose, state, changedAtMs }) => ({ purpose, state, changedAtMs }));
     const failures = new Map<string, KeyRingError | KeyEncryptionError>();
     const readable = new Map<string, SigningKey>();
     for (const row of rows) {
@@ -129,7 +132,7 @@ export async function openKeyRing({ store, encryption, alg, activationTimeoutMs 
     }
     problems.clear();
     const next = new Map(opened);
-    for (const purpose of purposes) {
+    for (const purpose of keyPurposes) {
       const ofPurpose = rows.filter((row) => row.purpose === purpose);
       const failed = ofPurpose.find(({ kid }) => failures.has(kid));
       try {
@@ -210,7 +213,7 @@ export async function openKeyRing({ store, encryption, alg, activationTimeoutMs 
   await store.transaction(async (transaction) => {
     const missing = async () => {
       const stored = await transaction.keys();
-      return purposes.filter((purpose) => !stored.some((key) => key.purpose === purpose));
+      return keyPurposes.filter((purpose) => !stored.some((key) => key.purpose === purpose));
     };
     if ((await missing()).length === 0) return;
     await transaction.lockKeys();
@@ -222,6 +225,7 @@ export async function openKeyRing({ store, encryption, alg, activationTimeoutMs 
   return {
     token: of('token'),
     feed: of('feed'),
+    states: () => states,
     reload,
     apply,
     async withdraw(transaction, kids) {

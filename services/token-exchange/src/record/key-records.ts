@@ -11,10 +11,15 @@ import type { Tables } from './migrations.ts';
  * - `retiring`: verifies only, until the longest token it signed is dead.
  * - `withdrawn`: emergency; out of the JWKS and revoked.
  */
-export type KeyState = 'prepared' | 'published' | 'active' | 'retiring' | 'withdrawn';
+export type KeyState = (typeof keyStates)[number];
+
+/** The states in the order of a life. */
+export const keyStates = ['prepared', 'published', 'active', 'retiring', 'withdrawn'] as const;
 
 /** Token keys sign service tokens, feed keys sign events, checkpoints and snapshots: never the other way round. */
-export type KeyPurpose = 'token' | 'feed';
+export type KeyPurpose = (typeof keyPurposes)[number];
+
+export const keyPurposes = ['token', 'feed'] as const;
 
 /** A signing key at rest. */
 export interface StoredKey {

@@ -4,9 +4,15 @@ import { createRevocationSet, type PackedEntries, type Target } from '@tokenmesh
 import type { Head, StoredEvent } from '../record/revocation-records.ts';
 import type { Store } from '../record/store.ts';
 
+/** An event on its way out. */
+export interface BroadcastEvent extends StoredEvent {
+  /** The span that publishes it (W3C Trace Context); absent: it is not sampled, or another process appended it. */
+  readonly traceparent?: string;
+}
+
 /** What listens to the log as it grows, the gRPC path of the feed. Must not throw. */
 export interface LogListener {
-  onEvent(event: StoredEvent): void;
+  onEvent(event: BroadcastEvent): void;
   onCheckpoint(compact: string): void;
 }
 
@@ -17,7 +23,7 @@ export interface AppliedLog {
   /** Last position up to which everything is applied. */
   readonly n: number;
   /** Puts an event that this process appended into force at once, and tells listeners of it in its turn. */
-  put(event: StoredEvent, targets: readonly Target[]): void;
+  put(event: BroadcastEvent, targets: readonly Target[]): void;
   /**
    * Applies what other processes appended. When it resolves, everything that was in the record at the time of the call is in force here.
    *
@@ -90,7 +96,7 @@ export async function openAppliedLog(options: AppliedLogOptions): Promise<Applie
     }
   }
 
-  function apply(event: StoredEvent, targets: readonly Target[]): void {
+  function apply(event: BroadcastEvent, targets: readonly Target[]): void {
     enforce(event, targets);
     n = event.n;
     h = event.hash;

@@ -34,6 +34,9 @@ export function createCourier(name: string, open: () => Promise<FeedPublisher>, 
     get stream() {
       return publisher?.stream;
     },
+    get isConnected() {
+      return publisher?.isConnected ?? false;
+    },
     async publishEvent(event) {
       if (!publisher) throw new Error(`${name} is not open yet`);
       await publisher.publishEvent(event);

@@ -1,12 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { FeedPublisher } from '@tokenmesh/revocation';
-import type { StoredEvent } from '../record/revocation-records.ts';
 import type { Store } from '../record/store.ts';
+import type { BroadcastEvent } from './applied-log.ts';
 
 /** Hands what is durable to the courier, until the courier has it. */
 export interface Outbox {
   /** Whether the courier took the event; never rejects. Asked for the same event while an attempt is under way it tells of that one. */
-  publish(event: StoredEvent): Promise<boolean>;
+  publish(event: BroadcastEvent): Promise<boolean>;
   /** Hands over again what stayed behind, oldest first, until the courier does not take one: 1 000 at most. */
   sweep(): Promise<void>;
   /** Whether the courier has an event that was appended by this process or another. */
@@ -52,13 +52,13 @@ export function createOutbox({ store, publisher, epoch, onProblem }: OutboxOptio
     return true;
   }
 
-  function publish({ n, compact }: StoredEvent): Promise<boolean> {
+  function publish({ n, compact, traceparent }: BroadcastEvent): Promise<boolean> {
     if (!publisher) return Promise.resolve(true);
     if (taken.has(n)) return Promise.resolve(take(n)); // marking it has failed before
     const underWay = publishing.get(n);
     if (underWay) return underWay;
     const attempt = publisher
-      .publishEvent({ epoch, n, compact })
+      .publishEvent({ epoch, n, compact, traceparent })
       .then(
         () => take(n),
         (error: unknown) => {

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { type Context, context } from '@opentelemetry/api';
 import type { RevocationView } from '@tokenmesh/interceptor';
 import type { FeedPublisher, Target } from '@tokenmesh/revocation';
 import { TokenError } from '@tokenmesh/token';
@@ -7,7 +8,7 @@ import { every } from '../every.ts';
 import type { KeyRing } from '../keys/keys.ts';
 import type { Head, StoredEvent } from '../record/revocation-records.ts';
 import type { Store, StoreTransaction } from '../record/store.ts';
-import { type LogListener, openAppliedLog } from './applied-log.ts';
+import { type BroadcastEvent, type LogListener, openAppliedLog } from './applied-log.ts';
 import {
   createEventWriter,
   kidsAmong,
@@ -20,6 +21,7 @@ import {
 import { createExpiryClock } from './expiry-clock.ts';
 import { createLogStatements, type LogStatements } from './log-statements.ts';
 import { createOutbox, isSentInTime } from './outbox.ts';
+import { startPublishSpan } from './publish-span.ts';
 import type { Acknowledgement, Revocation } from './revocation.ts';
 import { type StreamFinding, startStreamAuditor } from './stream-auditor.ts';
 
@@ -67,6 +69,8 @@ export interface RevocationLogOptions {
   readonly onProblem: (problem: 'checkpoint' | 'publish' | 'housekeeping' | 'follow' | 'stream_audit', error: unknown) => void;
   /** Told when the courier's stream is not what the record says; the audit has it as well, as `stream.<kind>`. Default: nobody. */
   readonly onFinding?: (finding: StreamFinding) => void;
+  /** Told of targets that this process made durable. Default: nobody. */
+  readonly onRevoked?: (targets: readonly Target[]) => void;
   /** How often the courier's stream is compared with the record; default 10 000 ms. */
   readonly streamAuditIntervalMs?: number;
   readonly now: () => number;
@@ -88,6 +92,8 @@ const maxAnswerBytes = 2 * 1024 * 1024;
 interface Pending extends RevocationRequest {
   readonly resolve: (acknowledgement: Acknowledgement) => void;
   readonly reject: (error: unknown) => void;
+  /** Of whoever asked, for telemetry. */
+  readonly context: Context;
 }
 
 /** Opens the log: loads what is in force, then signs a checkpoint every second until it is closed. */
@@ -134,15 +140,26 @@ export async function openRevocationLog(options: RevocationLogOptions): Promise<
 
   /** After the commit. The courier gets the event before anything else is done with it: verifiers elsewhere wait for nobody here. */
   function conclude({ outcomes, event, targets }: WrittenEvent<Pending>): void {
-    const sent = event ? isSentInTime(outbox.publish(event)) : Promise.resolve(true);
-    const settled = settle(event, targets);
+    const published = event && publish(event, targets, [...outcomes.keys()]);
+    if (event) options.onRevoked?.(targets);
+    const sent = published ? isSentInTime(published.taken) : Promise.resolve(true);
+    const settled = settle(published?.event, targets);
     for (const [pending, outcome] of outcomes) {
       if (outcome instanceof TokenError) pending.reject(outcome);
       else settled.then(() => answer(outcome, sent)).then(pending.resolve, pending.reject);
     }
   }
 
-  async function settle(event: StoredEvent | undefined, targets: readonly Target[]): Promise<void> {
+  function publish(event: StoredEvent, targets: readonly Target[], asked: readonly Pending[]) {
+    const contexts = asked.map((pending) => pending.context);
+    const span = startPublishSpan(contexts, event.n, targets);
+    const broadcast: BroadcastEvent = { ...event, ...(span.traceparent !== undefined && { traceparent: span.traceparent }) };
+    const taken = outbox.publish(broadcast);
+    void taken.then(span.end);
+    return { event: broadcast, taken };
+  }
+
+  async function settle(event: BroadcastEvent | undefined, targets: readonly Target[]): Promise<void> {
     await undefined; // what is published goes out with the microtasks
     if (event) applied.put(event, targets);
     // a withdrawn key has stopped signing here before anybody is told; what is wrong with the ones that are left is the rotation's to report
@@ -192,13 +209,13 @@ export async function openRevocationLog(options: RevocationLogOptions): Promise<
     ...statements,
     append(revocation) {
       return new Promise((resolve, reject) => {
-        waiting.push({ ...readRequest(revocation), resolve, reject });
+        waiting.push({ ...readRequest(revocation), resolve, reject, context: context.active() });
         draining ??= drain();
       });
     },
     async appendIn(transaction, revocation) {
       const { promise, resolve, reject } = Promise.withResolvers<Acknowledgement>();
-      const written = await write(transaction, [{ ...readRequest(revocation), resolve, reject }]);
+      const written = await write(transaction, [{ ...readRequest(revocation), resolve, reject, context: context.active() }]);
       return () => {
         conclude(written);
         return promise;

@@ -5,6 +5,8 @@ import type { StoredEvent } from '../record/revocation-records.ts';
 import type { Store } from '../record/store.ts';
 import { createKeptEvents } from './kept-events.ts';
 
+export const findingKinds = ['recreated', 'rewound', 'missing', 'foreign', 'altered'] as const;
+
 /**
  * What the courier's stream was found to be, compared with the record:
  * `recreated`: it is another stream under the same name; `rewound`: it has lost its newest messages, also when it has others in their place by
@@ -12,7 +14,7 @@ import { createKeptEvents } from './kept-events.ts';
  * holds something else in the place of an event.
  */
 export interface StreamFinding {
-  readonly kind: 'recreated' | 'rewound' | 'missing' | 'foreign' | 'altered';
+  readonly kind: (typeof findingKinds)[number];
   /** Details as text: a `seq` is the courier's number of a message, an `n` a position of the revocation log. */
   readonly what: Readonly<Record<string, string>>;
 }

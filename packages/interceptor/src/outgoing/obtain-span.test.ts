@@ -1,0 +1,113 @@
+import { context, type Span, trace } from '@opentelemetry/api';
+import { NodeSDK } from '@opentelemetry/sdk-node';
+import { InMemorySpanExporter, type ReadableSpan, SimpleSpanProcessor } from '@opentelemetry/sdk-trace';
+import { TokenError } from '@tokenmesh/token';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { orders } from '../test-issuer.ts';
+import { togetherInOneTurn } from './together-in-one-turn.ts';
+import { createTokenSource, type IssuedToken, type TokenSource } from './token-source.ts';
+
+const exporter = new InMemorySpanExporter();
+const sdk = new NodeSDK({ spanProcessors: [new SimpleSpanProcessor({ exporter })], metricReaders: [], logRecordProcessors: [] });
+beforeAll(() => sdk.start());
+afterAll(() => sdk.shutdown());
+
+let source: TokenSource;
+let asked: { readonly span: Span | undefined; readonly answer: PromiseWithResolvers<IssuedToken> }[];
+let nowMs: number;
+
+beforeEach(() => {
+  exporter.reset();
+  [asked, nowMs] = [[], 1_000_000];
+  source = createTokenSource({
+    exchange() {
+      const answer = Promise.withResolvers<IssuedToken>();
+      asked.push({ span: trace.getActiveSpan(), answer });
+      return answer.promise;
+    },
+    now: () => nowMs,
+    random: () => 0.5,
+  });
+});
+
+const token: IssuedToken = { accessToken: 'opaque', tokenType: 'Bearer', expiresInSeconds: 300 };
+const idOf = (span: Span | undefined) => span?.spanContext().spanId;
+
+/** Runs as a call does, inside a span of its own. */
+function inCall<T>(work: () => T): { readonly span: Span & ReadableSpan; readonly result: T } {
+  const span = trace.getTracer('test').startSpan('call') as Span & ReadableSpan; // the SDK's spans are readable
+  return { span, result: context.with(trace.setSpan(context.active(), span), work) };
+}
+
+const get = () => inCall(() => source.get({ audience: orders }));
+/** The exchanges' spans, once there are so many: the SDK exports the first ones late. */
+async function obtained(count: number): Promise<readonly ReadableSpan[]> {
+  const all = () => exporter.getFinishedSpans().filter(({ name }) => name === 'tokenmesh.token.obtain');
+  await expect.poll(all).toHaveLength(count);
+  return all();
+}
+
+describe('the span of an exchange', () => {
+  it('is a child of the call that began it, has the exchange inside, and is linked from those that wait for it', async () => {
+    const [first, second, third] = [get(), get(), get()];
+    asked[0]?.answer.resolve(token);
+    await Promise.all([first.result, second.result, third.result]);
+    const spans = await obtained(1);
+    expect(spans).toMatchObject([
+      {
+        parentSpanContext: { spanId: idOf(first.span) },
+        attributes: {
+          'tokenmesh.token.audience': orders,
+          'tokenmesh.obtain.cause': 'first',
+          'tokenmesh.obtain.waiters': 3,
+          'tokenmesh.grant.type': 'client_credentials',
+        },
+      },
+    ]);
+    const exchange = spans[0]?.spanContext().spanId;
+    expect(idOf(asked[0]?.span)).toBe(exchange);
+    expect([first, second, third].map(({ span }) => span.links.map(({ context: to }) => to.spanId))).toEqual([[], [exchange], [exchange]]);
+    expect(second.span.links[0]?.attributes).toEqual({ 'tokenmesh.obtain.shared': true });
+  });
+
+  it('is not linked from calls that go on with the token that they have', async () => {
+    const first = get();
+    asked[0]?.answer.resolve(token);
+    await first.result;
+    nowMs += 200_000;
+    const [refreshing, warm] = [get(), get()];
+    asked[1]?.answer.resolve(token);
+    const [, refresh] = await obtained(2);
+    expect(refresh?.attributes).toMatchObject({ 'tokenmesh.obtain.cause': 'refresh', 'tokenmesh.obtain.waiters': 1 });
+    expect(refresh?.parentSpanContext?.spanId).toBe(idOf(refreshing.span));
+    expect(warm.span.links).toEqual([]);
+  });
+
+  it('says why there is no token, and is linked from the calls that fail for it while that is remembered', async () => {
+    const first = get();
+    asked[0]?.answer.reject(new TokenError('TARGET_REFUSED', 'no grant'));
+    await expect(first.result).rejects.toThrow();
+    const spans = await obtained(1);
+    expect(spans).toMatchObject([{ attributes: { 'tokenmesh.reason': 'TARGET_REFUSED' }, status: { message: 'TARGET_REFUSED' } }]);
+    const later = inCall(() => expect(() => source.get({ audience: orders })).toThrow('no grant'));
+    expect(later.span.links.map(({ context: to }) => to.spanId)).toEqual([spans[0]?.spanContext().spanId]);
+    expect(asked).toHaveLength(1);
+  });
+
+  it('carries the request that others travel in, and is linked from theirs', async () => {
+    let carrying: Span | undefined;
+    const exchange = togetherInOneTurn<string, string>({
+      max: 32,
+      one: () => Promise.reject(new Error('not alone')),
+      async several(requests) {
+        carrying = trace.getActiveSpan();
+        return requests;
+      },
+    });
+    const calls = ['a', 'b', 'c'].map((name) => inCall(() => exchange(name)));
+    await Promise.all(calls.map(({ result }) => result));
+    const [first, ...others] = calls.map(({ span }) => span);
+    expect(idOf(carrying)).toBe(idOf(first));
+    expect(others.map(({ links }) => links.map(({ context: to }) => to.spanId))).toEqual([[idOf(first)], [idOf(first)]]);
+  });
+});

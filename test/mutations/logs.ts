@@ -1,0 +1,100 @@
+import type { Mutation } from './mutation.ts';
+
+const source = 'services/token-exchange/src';
+const limitedLog = `${source}/limited-log.ts`;
+const limitedLogTest = `${source}/limited-log.test.ts`;
+
+/** What is logged: that callers cannot flood it or hide in a flood, that a line is found from its trace, and that the suite sees a token that leaves. */
+export const logMutations: readonly Mutation[] = [
+  {
+    of: ['logs'],
+    file: limitedLog,
+    find: 'return known.count <= linesPerWindow;',
+    put: 'return true;',
+    fails: { file: limitedLogTest, title: 'writes ten of 10 000 refusals, and how many it left out when their second is over' },
+  },
+  {
+    of: ['logs'],
+    file: limitedLog,
+    find: '{reason}`;',
+    put: '{event}`;',
+    fails: { file: limitedLogTest, title: 'writes a refusal in a flood of those with another reason' },
+  },
+  {
+    of: ['logs'],
+    file: limitedLog,
+    find: '    written.clear();\n',
+    put: '',
+    fails: { file: limitedLogTest, title: 'begins anew in the next second, and says nothing of one in which all was written' },
+  },
+  {
+    of: ['logs'],
+    file: limitedLog,
+    find: '    close: endWindow,\n',
+    put: '    close: () => {},\n',
+    fails: { file: limitedLogTest, title: 'says when it is closed what it has left out until then' },
+  },
+  {
+    of: ['logs'],
+    file: `${source}/service-log.ts`,
+    find: '      mixin: idsOfActiveSpan,\n',
+    put: '',
+    fails: {
+      file: `${source}/service-log.test.ts`,
+      title: 'names the span that is active, also after something was waited for, and none where there is none',
+    },
+  },
+  {
+    of: ['logs'],
+    file: `${source}/server.ts`,
+    find: 'opened.adopt(limitLog(options.log), (limited) => limited.close())',
+    put: 'options.log',
+    fails: {
+      file: `${source}/service.test.ts`,
+      title: 'does not log each of the refusals that a stranger causes, and counts those that it leaves out',
+    },
+  },
+  {
+    of: ['logs'],
+    file: 'test/no-tokens-in-output.ts',
+    find: '\nwatchProcesses();\n',
+    put: '\n',
+    fails: {
+      file: 'test/no-tokens-in-output.test.ts',
+      title: 'finds a token that a process writes to its %s in two parts',
+      case: 'stdout',
+    },
+  },
+  {
+    of: ['logs'],
+    file: 'test/no-tokens-in-output.ts',
+    find: '\nwatchExports();\n',
+    put: '\n',
+    fails: { file: 'test/no-tokens-in-output.test.ts', title: 'finds a token in an attribute of a span that is exported' },
+  },
+  {
+    of: ['logs'],
+    file: 'test/no-tokens-in-output.ts',
+    find: '\nwatchScrapes();\n',
+    put: '\n',
+    fails: { file: 'test/no-tokens-in-output.test.ts', title: 'finds a token in a label of a metric that is scraped' },
+  },
+  {
+    of: ['logs'],
+    file: 'test/tokens-in.ts',
+    find: 'const text = carried + part;',
+    put: 'const text = part;',
+    fails: { file: 'test/tokens-in.test.ts', title: 'finds %s wherever it is cut in two', case: 'a token' },
+  },
+  {
+    of: ['logs'],
+    file: 'test/tokens-in.ts',
+    find: 'const alignments = [0, 1, 2, 3];',
+    put: 'const alignments = [0];',
+    fails: {
+      file: 'test/tokens-in.test.ts',
+      title: 'finds %s that was encoded in base64 once more, whatever stood before it',
+      case: 'an opaque token',
+    },
+  },
+];

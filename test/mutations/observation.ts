@@ -1,0 +1,44 @@
+import type { Mutation } from './mutation.ts';
+
+const of = ['observation'];
+const alerts = 'deploy/prometheus/rules/alerts.yml';
+const anomalies = 'deploy/prometheus/rules/anomalies.yml';
+const dashboardsTest = 'test/dashboards.test.ts';
+const firing = { file: dashboardsTest, title: 'sees each alert fire when it should, and only then' };
+const answered = {
+  file: 'test/queries-are-answered.test.ts',
+  title: 'answers every query of a dashboard or a rule, and none that asks for what is not there',
+};
+
+/** What dashboards and alerts ask Prometheus. */
+export const observationMutations: readonly Mutation[] = [
+  {
+    of,
+    file: alerts,
+    find: 'max by (tokenmesh_courier) (tokenmesh_courier_connected) == 0',
+    put: 'min by (tokenmesh_courier) (tokenmesh_courier_connected) == 0',
+    fails: firing,
+  },
+  { of, file: anomalies, find: 'group[6d] offset 1h)', put: 'group[6d] offset 2d)', fails: firing },
+  {
+    of,
+    file: 'deploy/prometheus/rules/recording.yml',
+    find: 'error_type=~"_OTHER|KEYS_UNAVAILABLE|EXCHANGE_OVERLOADED"',
+    put: 'error_type=~"INTERNAL|UNAVAILABLE"',
+    fails: answered,
+  },
+  {
+    of,
+    file: 'deploy/grafana/dashboards/verifiers-and-revocation.json',
+    find: '"expr": "sum by (tokenmesh_workload) (tokenmesh_verifiers)"',
+    put: '"expr": "sum by (tokenmesh_workload) (tokenmesh_verifier)"',
+    fails: answered,
+  },
+  {
+    of,
+    file: anomalies,
+    find: 'runbook: docs/runbooks/NewEdge.md',
+    put: 'runbook: docs/runbooks/NewEdges.md',
+    fails: { file: dashboardsTest, title: 'say what is wrong, how bad it is, and where the runbook is' },
+  },
+];

@@ -1,0 +1,116 @@
+import type { Mutation } from './mutation.ts';
+
+const applied = 'packages/interceptor/src/mesh/applied-span.ts';
+const grant = 'services/token-exchange/src/grants/grant-span.ts';
+const tokenId = 'packages/interceptor/src/token-id-hash.ts';
+const traceparent = 'packages/interceptor/src/traceparent.ts';
+const appliedTest = 'packages/interceptor/src/mesh/applied-span.test.ts';
+const traceparentTest = 'packages/interceptor/src/traceparent.test.ts';
+const tracesTest = 'services/token-exchange/src/traces.test.ts';
+const tracingTest = 'packages/interceptor/src/tracing.test.ts';
+const tracing = 'packages/interceptor/src/tracing.ts';
+const sampledOutTest = 'packages/interceptor/src/tracing-sampled-out.test.ts';
+
+/** What traces must not tell, and what may not be believed of what comes with a revocation. */
+export const traceMutations: readonly Mutation[] = [
+  {
+    of: ['traces'],
+    file: tokenId,
+    find: "hash('sha256', jti, 'hex')",
+    put: 'jti',
+    fails: { file: tracingTest, title: 'is on the server span with what it was based on, and marked by one event' },
+  },
+  {
+    of: ['traces'],
+    file: grant,
+    find: 'grantTypes.includes(grant_type) ?',
+    put: "grant_type !== '' ?",
+    fails: { file: tracesTest, title: 'says why nothing was issued, and nothing that the client wrote' },
+  },
+  {
+    of: ['traces'],
+    file: traceparent,
+    find: '/^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/',
+    put: '/^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})/',
+    fails: { file: traceparentTest, title: 'is left out when it is %s', case: 'a MiB' },
+  },
+  {
+    of: ['traces'],
+    file: traceparent,
+    find: 'return isSpanContextValid(context) ? context : undefined;',
+    put: 'return context;',
+    fails: { file: traceparentTest, title: 'is left out when it is %s', case: 'a span of zeros' },
+  },
+  {
+    of: ['traces'],
+    file: traceparent,
+    find: ' || (context.traceFlags & TraceFlags.SAMPLED) === 0',
+    put: '',
+    fails: { file: tracesTest, title: 'sends no context where it is not sampled' },
+  },
+  {
+    of: ['traces'],
+    file: applied,
+    find: '{ root: true, kind: SpanKind.CONSUMER, startTime: receivedAtMs, links, attributes }',
+    put: '{ kind: SpanKind.CONSUMER, startTime: receivedAtMs, attributes }',
+    fails: { file: appliedTest, title: 'makes a span in a trace of its own, linked to the one that published, and from the arrival on' },
+  },
+  {
+    of: ['traces'],
+    file: applied,
+    find: ' || isTracingOff()',
+    put: '',
+    fails: { file: appliedTest, title: 'does not even read the context while nobody traces' },
+  },
+  {
+    of: ['traces'],
+    file: 'packages/interceptor/src/outgoing/obtain-span.ts',
+    find: '      waiters++;\n      link();',
+    put: '      waiters++;',
+    fails: {
+      file: 'packages/interceptor/src/outgoing/obtain-span.test.ts',
+      title: 'is a child of the call that began it, has the exchange inside, and is linked from those that wait for it',
+    },
+  },
+  {
+    of: ['traces'],
+    file: 'services/token-exchange/src/revocation/publish-span.ts',
+    find: '{ kind: SpanKind.PRODUCER, links }',
+    put: '{ kind: SpanKind.PRODUCER }',
+    fails: { file: tracesTest, title: 'is one for those that share an event, and linked to the calls that are not its own' },
+  },
+  {
+    of: ['traces'],
+    file: 'services/token-exchange/src/doors/feed-service.ts',
+    find: 'write({ event: compact, traceparent })',
+    put: 'write({ event: compact })',
+    fails: {
+      file: 'services/token-exchange/src/service.test.ts',
+      title: 'tells verifiers on gRPC streams which span published a revocation',
+    },
+  },
+  {
+    of: ['traces'],
+    file: 'packages/revocation/src/nats/publisher.ts',
+    find: '(headers && { headers })',
+    put: '(headers && {})',
+    fails: {
+      file: 'test/three-hops-are-one-trace.test.ts',
+      title: 'is linked from the span of every verifier that applies it to the span that published it, in the trace of who revoked',
+    },
+  },
+  {
+    of: ['traces'],
+    file: tracing,
+    find: 'propagation.inject(active, metadata, metadataSetter);',
+    put: 'if (span.isRecording()) propagation.inject(active, metadata, metadataSetter);',
+    fails: { file: sampledOutTest, title: 'tells every hop of a trace that is sampled out so, and records nothing' },
+  },
+  {
+    of: ['traces'],
+    file: tracing,
+    find: 'values.length === 0 ? undefined : values.map(String)',
+    put: 'values.map(String)',
+    fails: { file: sampledOutTest, title: 'adds no trace state and no baggage that nobody sent' },
+  },
+];
