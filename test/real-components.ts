@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { findNatsServer } from '@tokenmesh/shop/demo';
 import { findFaketime } from './find-faketime.ts';
 import { findPostgres } from './find-postgres.ts';
+import { findPrometheus } from './find-prometheus.ts';
 import { findSpin } from './find-spin.ts';
 
 /**
@@ -9,7 +10,8 @@ import { findSpin } from './find-spin.ts';
  * line each what is skipped and what to install. With `TOKENMESH_SKIP_IS_FAILURE=1` nothing may be missing.
  *
  * Tests find a nats-server in `TOKENMESH_NATS_SERVER`, the directory of PostgreSQL's programs in `TOKENMESH_POSTGRES_BIN`, Linux's prlimit in
- * `TOKENMESH_PRLIMIT`, the model checker spin in `TOKENMESH_SPIN` and libfaketime's library in `TOKENMESH_FAKETIME`; without them those that need one are skipped.
+ * `TOKENMESH_PRLIMIT`, the model checker spin in `TOKENMESH_SPIN`, libfaketime's library in `TOKENMESH_FAKETIME` and Prometheus, with promtool beside it, in
+ * `TOKENMESH_PROMETHEUS`; without them those that need one are skipped.
  */
 export default async function realComponents(): Promise<void> {
   const report = (what: string) => console.log(what);
@@ -33,6 +35,10 @@ export default async function realComponents(): Promise<void> {
   const faketime = await findFaketime(report);
   if (faketime.library !== undefined) provide('TOKENMESH_FAKETIME', faketime.library, 'libfaketime');
   else skip('TOKENMESH_FAKETIME', `tests that set the clocks of processes are skipped: ${faketime.reason}; install libfaketime`);
+
+  const prometheus = await findPrometheus(report);
+  if (prometheus.path !== undefined) provide('TOKENMESH_PROMETHEUS', prometheus.path, `Prometheus ${prometheus.version}`);
+  else skip('TOKENMESH_PROMETHEUS', `tests of dashboards and alerts are skipped: ${prometheus.reason}; install prometheus`);
 }
 
 function provide(variable: string, path: string, what: string): void {
