@@ -6,6 +6,7 @@ import { exchangeSuite } from './exchange.ts';
 import { type Figure, holds, type SuiteOptions, type SuiteResult } from './measure.ts';
 import { revocationSuite } from './revocation.ts';
 import { streamsSuite } from './streams.ts';
+import { telemetrySuite } from './telemetry.ts';
 import { verifySuite } from './verify.ts';
 
 const suites: Readonly<Record<string, (options: SuiteOptions) => Promise<SuiteResult>>> = {
@@ -14,6 +15,7 @@ const suites: Readonly<Record<string, (options: SuiteOptions) => Promise<SuiteRe
   verify: verifySuite,
   exchange: exchangeSuite,
   revocation: revocationSuite,
+  telemetry: telemetrySuite,
 };
 
 const help = `pnpm bench [suite…] [--quick] [-o json]

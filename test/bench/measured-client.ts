@@ -6,6 +6,7 @@ import { type ClientOptions, InterceptingCall, type Interceptor, Metadata } from
 import { createMesh } from '@tokenmesh/interceptor';
 import { type OrdersClient, type PaymentsClient, shop } from '@tokenmesh/proto/shop';
 import { channelCredentials, type MeshPlace, meshOptions, obtainToken, spiffeId, type Workload } from './bench-mesh.ts';
+import { type SdkSettings, startSdk } from './bench-sdk.ts';
 import type { Load, Taken } from './load.ts';
 import { answer } from './measured-process.ts';
 
@@ -13,11 +14,14 @@ export interface ClientSettings extends MeshPlace {
   readonly guard: 'bare' | 'mesh' | 'jose';
   readonly workload: Workload;
   readonly port: number;
+  /** Absent: there is no SDK. */
+  readonly sdk?: SdkSettings;
 }
 
 // the cast holds: the suites pass these settings
 const settings = JSON.parse(process.argv[2] ?? '{}') as ClientSettings;
 const { guard, port } = settings;
+const sdk = settings.sdk && (await startSdk(settings.sdk));
 
 const sockets: Socket[] = [];
 // the cast holds: that is what the channel carries
@@ -134,6 +138,7 @@ answer<Load, Taken>(port, async (load) => {
   const usageBefore = process.cpuUsage();
   const from = performance.now();
   const micros = load.kind === 'unary' ? await callAll(load.count, load.inFlight) : await streamAll(load);
+  await sdk?.flush();
   const seconds = (performance.now() - from) / 1000;
   const { user, system } = process.cpuUsage(usageBefore);
   const sorted = micros?.sort() ?? new Float64Array();

@@ -1,14 +1,22 @@
-// The service under measurement, Orders and Payments of the sample mesh over mutual TLS. It answers any question with its usage so far.
+// The service under measurement, Orders and Payments of the sample mesh over mutual TLS. It answers with its usage so far.
 import { Server, ServerCredentials, ServerInterceptingCall, type ServerInterceptor, status } from '@grpc/grpc-js';
 import { createMesh, type Mesh, unary } from '@tokenmesh/interceptor';
 import { tokenmesh } from '@tokenmesh/proto';
 import { type OrdersHandlers, type PaymentsHandlers, shop, shopPackage } from '@tokenmesh/proto/shop';
 import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from 'jose';
 import { channelCredentials, issuer, type MeshPlace, meshOptions, spiffeId, tlsOf } from './bench-mesh.ts';
+import { type SdkSettings, startSdk } from './bench-sdk.ts';
 import { answer } from './measured-process.ts';
 
 export interface ServerSettings extends MeshPlace {
   readonly guard: 'bare' | 'mesh' | 'jose';
+  /** Absent: there is no SDK. */
+  readonly sdk?: SdkSettings;
+}
+
+export interface ServerQuestion {
+  /** Whether it first sends the spans that are left. */
+  readonly flush?: boolean;
 }
 
 export interface ServerUsage {
@@ -23,6 +31,8 @@ export interface ServerUsage {
 
 // the cast holds: the suites pass these settings
 const settings = JSON.parse(process.argv[2] ?? '{}') as ServerSettings;
+
+const sdk = settings.sdk && (await startSdk(settings.sdk));
 
 let lastTrackEndNs = 0;
 const order = { order_id: 'order-1', item: 'tea', quantity: 1, charge_id: 'charge-1' };
@@ -120,4 +130,7 @@ function usage(): ServerUsage {
   const fresh = mesh?.feed.freshness().state === 'fresh';
   return { cpuMicros: user + system, revocations: mesh?.feed.set.size ?? 0, fresh, lastTrackEndNs };
 }
-answer(port, usage);
+answer<ServerQuestion, ServerUsage>(port, async ({ flush }) => {
+  if (flush) await sdk?.flush();
+  return usage();
+});

@@ -2,14 +2,15 @@ import { type ServiceError, status } from '@grpc/grpc-js';
 import { refusalOf, unary } from '@tokenmesh/interceptor';
 import { type OrdersClient, shop } from '@tokenmesh/proto/shop';
 import { type BenchMesh, bearer, channelCredentials, forge, jtiOf, obtainToken, type Workload } from './bench-mesh.ts';
+import type { SdkSettings } from './bench-sdk.ts';
 import type { Load, Taken } from './load.ts';
 import { type Figure, summarize } from './measure.ts';
 import type { ClientSettings } from './measured-client.ts';
 import { type MeasuredProcess, startMeasured } from './measured-process.ts';
-import type { ServerSettings, ServerUsage } from './measured-server.ts';
+import type { ServerQuestion, ServerSettings, ServerUsage } from './measured-server.ts';
 
 export type Guard = ServerSettings['guard'];
-export type MeasuredServer = MeasuredProcess<object, ServerUsage>;
+export type MeasuredServer = MeasuredProcess<ServerQuestion, ServerUsage>;
 
 /** A server on the first processor and a client on the second. */
 export interface Side {
@@ -22,13 +23,18 @@ export interface Slice extends Taken {
   readonly serverCpuMicros: number;
 }
 
-export function startMeasuredServer({ directory, tokenExchange, nats }: BenchMesh, guard: Guard): Promise<MeasuredServer> {
-  const settings: ServerSettings = { directory, tokenExchange, guard, ...(nats && { nats }) };
+export function startMeasuredServer(
+  { directory, tokenExchange, nats }: BenchMesh,
+  guard: Guard,
+  sdk?: SdkSettings,
+): Promise<MeasuredServer> {
+  const settings: ServerSettings = { directory, tokenExchange, guard, ...(nats && { nats }), ...(sdk && { sdk }) };
   return startMeasured('measured-server.ts', settings, 0);
 }
 
-export function startMeasuredClient(mesh: BenchMesh, guard: Guard, workload: Workload, { port }: MeasuredServer) {
-  const settings: ClientSettings = { directory: mesh.directory, tokenExchange: mesh.tokenExchange, guard, workload, port };
+export function startMeasuredClient(mesh: BenchMesh, guard: Guard, workload: Workload, { port }: MeasuredServer, sdk?: SdkSettings) {
+  const { directory, tokenExchange } = mesh;
+  const settings: ClientSettings = { directory, tokenExchange, guard, workload, port, ...(sdk && { sdk }) };
   return startMeasured<Load, Taken>('measured-client.ts', settings, 1);
 }
 

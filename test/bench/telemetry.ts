@@ -1,0 +1,146 @@
+import { type BenchMesh, startBenchMesh } from './bench-mesh.ts';
+import type { SdkSettings } from './bench-sdk.ts';
+import type { Load } from './load.ts';
+import { type Figure, type SuiteOptions, type SuiteResult, summarize } from './measure.ts';
+import { type MeasuredProcess, startMeasured } from './measured-process.ts';
+import type { Received, ReceiverAnswer } from './measured-receiver.ts';
+import { apart, checkRefusals, ratios, type Side, type Slice, startMeasuredClient, startMeasuredServer } from './measured-side.ts';
+
+type Receiver = MeasuredProcess<object, ReceiverAnswer>;
+type Sdk = Pick<SdkSettings, 'sampled' | 'metrics'>;
+
+/** Both ends of a side have the same SDK, or none. */
+const sdks = {
+  none: undefined,
+  twin: undefined,
+  sampled: { sampled: 0.01, metrics: false },
+  metered: { sampled: 0.01, metrics: true },
+  all: { sampled: 1, metrics: false },
+} as const satisfies Readonly<Record<string, Sdk | undefined>>;
+type Name = keyof typeof sdks;
+// the cast holds: they are its names
+const names = Object.keys(sdks) as Name[];
+
+const labels: Readonly<Record<Name, string>> = {
+  none: 'no SDK',
+  twin: 'no SDK again',
+  sampled: '1 % sampled',
+  metered: '1 % sampled, and metrics',
+  all: '100 % sampled',
+};
+
+/** What being seen costs an authenticated unary call: spans that go to a receiver, all of them or one in a hundred, and metrics. */
+export async function telemetrySuite({ quick, report }: SuiteOptions): Promise<SuiteResult> {
+  await using started = new AsyncDisposableStack();
+  report('starting token-exchange, with 10 000 revocations, a receiver, servers and clients');
+  const mesh = started.use(await startBenchMesh());
+  const receiver = started.use(await startMeasured<object, ReceiverAnswer>('measured-receiver.ts', {}, 1));
+  const side = (name: Name) => startSide(started, mesh, receiver, name);
+  const sides: Readonly<Record<Name, Side>> = {
+    none: await side('none'),
+    twin: await side('twin'),
+    sampled: await side('sampled'),
+    metered: await side('metered'),
+    all: await side('all'),
+  };
+
+  const rounds = quick ? 10 : 30;
+  const busy: Load = { kind: 'unary', count: quick ? 1_200 : 4_000, inFlight: 64 };
+  const slices: Record<Name, Slice[]> = { none: [], twin: [], sampled: [], metered: [], all: [] };
+  // compiled and connected before anything counts
+  for (const name of names) for (const load of [busy, busy]) await measureToLastSpan(sides[name], load);
+  const before = await receiver.ask({});
+  let checks: readonly string[] = [];
+  for (let round = 0; round < rounds; round++) {
+    report(`round ${round + 1} of ${rounds}`);
+    if (round === Math.floor(rounds / 2)) checks = await checkRefusals(mesh, sides.all.server);
+    // there and back, so that nobody always comes after the same other one
+    for (const name of round % 2 === 0 ? names : names.toReversed()) {
+      slices[name].push(await measureToLastSpan(sides[name], busy));
+    }
+    await receiver.ask({}); // it reads now, and not while the next are measured
+  }
+  const after = await receiver.ask({});
+  const calls = (rounds + 2) * busy.count;
+  checks = [...checks, ...checkReceived(after, calls)];
+
+  const of = (name: Name, read: (slice: Slice) => number) => slices[name].map(read);
+  const overNone = (name: Name, read: (slice: Slice) => number) => ratios(of(name, read), of('none', read));
+  const rate = ({ seconds }: Slice) => busy.count / seconds;
+  const serverCpu = ({ serverCpuMicros }: Slice) => serverCpuMicros / busy.count;
+  const clientCpu = ({ cpuMicros }: Slice) => cpuMicros / busy.count;
+  const seen = ['sampled', 'metered', 'all'] as const satisfies readonly Name[];
+  const receiverCpu = (after.cpuMicros - before.cpuMicros) / (rounds * busy.count);
+  const figures: Figure[] = [
+    apart('A/A no SDK against no SDK, throughput, apart by', overNone('twin', rate)),
+    summarize('P17 throughput / no SDK: 1 % sampled', '×', overNone('sampled', rate), { atLeast: 0.92 }),
+    summarize('P17 throughput / no SDK: 100 % sampled', '×', overNone('all', rate), { atLeast: 0.75 }),
+    summarize('throughput / no SDK: 1 % sampled, and metrics', '×', overNone('metered', rate)),
+    ...seen.map((name) => summarize(`server CPU / no SDK: ${labels[name]}`, '×', overNone(name, serverCpu))),
+    ...seen.map((name) => summarize(`client CPU / no SDK: ${labels[name]}`, '×', overNone(name, clientCpu))),
+    summarize('receiver CPU per call of each kind, on the clients’ processor', 'µs', [receiverCpu]),
+    ...names.flatMap((name) => [
+      summarize(`throughput: ${labels[name]}`, '/s', of(name, rate)),
+      summarize(`server CPU per call: ${labels[name]}`, 'µs', of(name, serverCpu)),
+      summarize(`client CPU per call: ${labels[name]}`, 'µs', of(name, clientCpu)),
+    ]),
+  ];
+  return { suite: 'telemetry', figures, checks };
+}
+
+async function startSide(started: AsyncDisposableStack, mesh: BenchMesh, { port }: Receiver, name: Name): Promise<Side> {
+  const sdk: Sdk | undefined = sdks[name];
+  const sdkOf = (end: string): SdkSettings | undefined =>
+    sdk && { ...sdk, service: `${end}-${name}`, endpoint: `http://127.0.0.1:${port}` };
+  const server = started.use(await startMeasuredServer(mesh, 'mesh', sdkOf('orders')));
+  return { server, client: started.use(await startMeasuredClient(mesh, 'mesh', 'gateway', server, sdkOf('gateway'))) };
+}
+
+/** From the first call until the receiver has the last span of either end, so that no work is left for others' slices. */
+async function measureToLastSpan({ server, client }: Side, load: Load): Promise<Slice> {
+  const before = await server.ask({});
+  const from = performance.now();
+  const taken = await client.ask(load);
+  const after = await server.ask({ flush: true });
+  return { ...taken, seconds: (performance.now() - from) / 1000, serverCpuMicros: after.cpuMicros - before.cpuMicros };
+}
+
+/**
+ * @param calls That were made on each side.
+ * @throws {Error} The receiver has other spans than it should: what was measured is something else.
+ */
+function checkReceived({ services, meteredExports }: ReceiverAnswer, calls: number): readonly string[] {
+  const nothing: Received = { clientSpans: 0, serverSpans: 0, admitted: 0, refused: {} };
+  const at = (end: 'gateway' | 'orders', name: Name) => services[`${end}-${name}`] ?? nothing;
+  const percent = (spans: number) => `${((100 * spans) / calls).toFixed(2)} %`;
+  const expect = (isTrue: boolean, check: string): string => {
+    if (!isTrue) throw new Error(`not so: ${check}`);
+    return check;
+  };
+  const expected = (['sampled', 'metered', 'all'] as const).flatMap((name) => [`gateway-${name}`, `orders-${name}`]);
+  const strangers = Object.keys(services).filter((service) => !expected.includes(service));
+  const all = at('orders', 'all');
+  const refusals = ['CREDENTIAL_MISSING', 'TOKEN_SIGNATURE_INVALID', 'TOKEN_REVOKED'];
+  return [
+    expect(strangers.length === 0, `processes without an SDK sent no span${strangers.map((service) => `, but ${service}`).join('')}`),
+    ...(['sampled', 'metered'] as const).flatMap((name) => {
+      const [{ clientSpans }, { serverSpans, admitted }] = [at('gateway', name), at('orders', name)];
+      const isOne = clientSpans > calls * 0.005 && clientSpans < calls * 0.015;
+      return [
+        expect(isOne, `${labels[name]}: the receiver has the client spans of ${percent(clientSpans)} of ${calls} calls`),
+        expect(serverSpans === clientSpans, `and of the same calls the server spans: ${serverSpans} of ${clientSpans}`),
+        expect(admitted === serverSpans, `each with the decision, the token's hashed id and whether it was cached: ${admitted}`),
+      ];
+    }),
+    expect(
+      at('gateway', 'all').clientSpans === calls,
+      `100 % sampled: client spans of ${percent(at('gateway', 'all').clientSpans)} of the calls`,
+    ),
+    expect(all.admitted === calls, `and server spans, with their decisions, of ${percent(all.admitted)}`),
+    expect(
+      refusals.every((reason) => all.refused[reason] === 1),
+      'the three refused calls among them, with their reasons',
+    ),
+    expect(meteredExports > 0, `metrics: the receiver has ${meteredExports} exports with the interceptor's count of calls`),
+  ];
+}
