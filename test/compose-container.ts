@@ -74,7 +74,10 @@ export function createContainer(name: string, host: ContainerHost): Container {
   return {
     name,
     service,
-    command: [...(service.entrypoint ?? (service.build ? [process.execPath] : [])), ...(service.command ?? [])].map(translate),
+    command: [
+      ...(service.entrypoint?.map(translate) ?? (service.build ? [process.execPath] : [])),
+      ...(service.command ?? []).map(translate),
+    ],
     env: Object.fromEntries(Object.entries(service.environment ?? {}).map(([key, value]) => [key, translate(String(value))])),
     path: (path) => path.replace(anyTarget, (target) => places.get(target) ?? target),
     translate,

@@ -46,15 +46,20 @@ async function listen(nats: MeshNats, user: MeshNats['issuer']) {
 
 describe('T-51 deploy/nats', () => {
   const files = readdirSync(deployed, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.conf'));
-  const settings = files.map((file) => readFileSync(join(deployed, file), 'utf8').replace(/#.*$/gm, '')).join('\n');
+  const read = (names: readonly string[]) =>
+    names.map((file) => readFileSync(join(deployed, file), 'utf8').replace(/#.*$/gm, '')).join('\n');
+  const settings = read(files);
 
-  test.each(['no_auth_user', 'leafnode', 'websocket', 'mqtt', 'gateway', 'allow_non_tls', 'password', 'token'])(
-    'does not have %s',
-    (name) => {
-      expect(settings).toContain('permissions');
-      expect(settings).not.toMatch(new RegExp(`\\b${name}s?\\b`));
-    },
-  );
+  test.each(['no_auth_user', 'leafnode', 'websocket', 'mqtt', 'gateway', 'allow_non_tls', 'token'])('does not have %s', (name) => {
+    expect(settings).toContain('permissions');
+    expect(settings).not.toMatch(new RegExp(`\\b${name}s?\\b`));
+  });
+
+  test('has passwords for servers among one another only, beside their certificates', () => {
+    const ofClients = read(files.filter((file) => file !== 'peers.example.conf'));
+    expect(ofClients).toContain('permissions');
+    expect(ofClients).not.toMatch(/\bpasswords?\b/);
+  });
 });
 
 describe.skipIf(!available)('a verifier’s nkey', () => {
