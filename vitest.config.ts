@@ -8,5 +8,6 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 60_000,
     retry: 0,
+    maxWorkers: 2, // they wait more than they compute: by default there is one worker less than processors
   },
 });
