@@ -4,7 +4,7 @@ import { NodeSDK } from '@opentelemetry/sdk-node';
 import { spanAttributes, spanEvents, unary } from '@tokenmesh/interceptor';
 import { tokenmesh } from '@tokenmesh/proto';
 import { shop as services } from '@tokenmesh/proto/shop';
-import { address, type Shop, type Span, spiffeId, startShop } from '@tokenmesh/shop/demo';
+import { address, type ManagedProcess, type Shop, type Span, spiffeId, startShop } from '@tokenmesh/shop/demo';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { tokensIn } from './tokens-in.ts';
 
@@ -46,14 +46,16 @@ const attributesOf = (span: Span | undefined): Readonly<Record<string, unknown>>
 
 const exchangesIn = (spans: readonly Span[]) => spans.filter((span) => span.service === 'token-exchange' && span.kind === 'server');
 
-/** Fails unless the log of token-exchange has a line with this event for each of the spans. */
-async function expectLogged(event: string, spans: readonly Span[]): Promise<void> {
+/** Fails unless the log of a process has a line with this event for each of the spans. */
+async function expectLogged({ output }: ManagedProcess, event: string, spans: readonly (Span | undefined)[]): Promise<void> {
   const logged = () => {
-    const lines = shop.tokenExchange.output.stdout.split('\n').filter((line) => line.startsWith('{'));
+    const lines = output.stdout.split('\n').filter((line) => line.startsWith('{'));
     return lines.map((line) => JSON.parse(line) as Readonly<Record<string, unknown>>).filter((line) => line.event === event);
   };
-  for (const { traceId, spanId } of spans) {
-    await expect.poll(logged).toContainEqual(expect.objectContaining({ trace_id: traceId, span_id: spanId, trace_flags: '01' }));
+  for (const span of spans) {
+    await expect
+      .poll(logged)
+      .toContainEqual(expect.objectContaining({ trace_id: span?.traceId, span_id: span?.spanId, trace_flags: '01' }));
   }
 }
 
@@ -85,7 +87,7 @@ describe('a call of three hops', () => {
     const ids = new Set(spans.map((span) => span.spanId));
     expect(spans.filter((span) => !ids.has(span.parentSpanId)).map((span) => span.name)).toEqual(['customer']);
     expect(exchangesIn(spans)).toHaveLength(2);
-    await expectLogged('token.issued', exchangesIn(spans));
+    await expectLogged(shop.tokenExchange, 'token.issued', exchangesIn(spans));
     expect(tokensIn(JSON.stringify(spans))).toEqual([]);
 
     const hops = ['gateway', 'orders', 'payments'].map((service) =>
@@ -140,6 +142,7 @@ describe('a call of three hops', () => {
     ]);
     // nothing of a token that was not verified
     expect(Object.keys(refused?.attributes ?? {}).filter((name) => name.startsWith('tokenmesh.token.'))).toEqual([]);
+    await expectLogged(shop.payments, 'call.refused', [refused]);
     payments.close();
   });
 
@@ -164,7 +167,7 @@ describe('a call of three hops', () => {
     );
     const exchange = named(spans, 'token-exchange', 'tokenmesh.v1.TokenExchange/ExchangeToken');
     expect(exchange?.attributes).toMatchObject({ 'tokenmesh.decision': 'admitted', 'tokenmesh.grant.outcome': 'refused' });
-    await expectLogged('call.refused', exchange ? [exchange] : []);
+    await expectLogged(shop.tokenExchange, 'call.refused', [exchange]);
   });
 });
 

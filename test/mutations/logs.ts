@@ -3,6 +3,8 @@ import type { Mutation } from './mutation.ts';
 const source = 'services/token-exchange/src';
 const limitedLog = `${source}/limited-log.ts`;
 const limitedLogTest = `${source}/limited-log.test.ts`;
+const refusalLog = 'services/shop/src/refusal-log.ts';
+const refusalLogTest = 'services/shop/src/refusal-log.test.ts';
 
 /** What is logged: that callers cannot flood it or hide in a flood, that a line is found from its trace, and that the suite sees a token that leaves. */
 export const logMutations: readonly Mutation[] = [
@@ -43,6 +45,34 @@ export const logMutations: readonly Mutation[] = [
       file: `${source}/service-log.test.ts`,
       title: 'names the span that is active, also after something was waited for, and none where there is none',
     },
+  },
+  {
+    of: ['logs'],
+    file: limitedLog,
+    find: 'context.with(ROOT_CONTEXT, () => setTimeout(endWindow, windowMs).unref())',
+    put: 'setTimeout(endWindow, windowMs).unref()',
+    fails: { file: `${source}/service-log.test.ts`, title: 'names no span where it says how much was left out of many' },
+  },
+  {
+    of: ['logs'],
+    file: refusalLog,
+    find: 'if (count <= linesPerWindow) ',
+    put: '',
+    fails: { file: refusalLogTest, title: 'writes ten of 10 000 refusals, and how many it left out when their second is over' },
+  },
+  {
+    of: ['logs'],
+    file: refusalLog,
+    find: '    refused.clear();\n',
+    put: '',
+    fails: { file: refusalLogTest, title: 'begins anew in the next second, and says nothing of one in which all was written' },
+  },
+  {
+    of: ['logs'],
+    file: 'services/shop/src/main.ts',
+    find: '{ ...meshOptions(process.env), onRefused: refusals.onRefused }',
+    put: 'meshOptions(process.env)',
+    fails: { file: 'test/three-hops-are-one-trace.test.ts', title: 'has a server span with status and reason where it is refused' },
   },
   {
     of: ['logs'],

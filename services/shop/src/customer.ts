@@ -7,13 +7,14 @@ import type { ServiceError } from '@grpc/grpc-js';
 import { createMesh, refusalOf, unary } from '@tokenmesh/interceptor';
 import { shop } from '@tokenmesh/proto/shop';
 import { meshOptions, setting } from './environment.ts';
-import { writeLog } from './log.ts';
+import { createLog } from './log.ts';
 import { startTelemetry } from './telemetry.ts';
 
 const orderLimitMs = 2_000;
 
 const everyMs = Number(setting(process.env, 'SHOP_ORDER_EVERY_MS'));
 if (!Number.isSafeInteger(everyMs) || everyMs < 1) throw new TypeError('SHOP_ORDER_EVERY_MS is not a number of milliseconds');
+const log = createLog('customer');
 const telemetry = await startTelemetry('customer');
 const mesh = await createMesh(meshOptions(process.env));
 const gateway = new shop.Gateway(
@@ -36,9 +37,9 @@ await telemetry.shutdown();
 async function order(): Promise<void> {
   try {
     const { order_id, chain } = await unary(gateway, 'placeOrder', { item: 'tea', quantity: 1 }, { deadline: Date.now() + orderLimitMs });
-    writeLog('info', 'customer', 'ordered', { order_id, chain });
+    log.info({ event: 'ordered', order_id, chain });
   } catch (error) {
     const failed = error as ServiceError; // unary rejects with nothing else
-    writeLog('warn', 'customer', 'not_ordered', { reason: refusalOf(failed)?.reason ?? failed.code });
+    log.warn({ event: 'not_ordered', reason: refusalOf(failed)?.reason ?? failed.code });
   }
 }

@@ -2,7 +2,7 @@
  * `node main.ts gateway | orders | payments`: one service of the shop, in the mesh.
  *
  * Listens on `SHOP_LISTEN` (`host:port`, 0 chooses); finds the next service at `SHOP_ORDERS` or `SHOP_PAYMENTS`; the rest is said in
- * environment.ts. Writes one JSON line when it listens and one when it serves.
+ * environment.ts. Writes one JSON line when it listens, one when it serves, and one for each call that it refuses.
  */
 import { Server } from '@grpc/grpc-js';
 import { createMesh, type Mesh } from '@tokenmesh/interceptor';
@@ -10,9 +10,10 @@ import { shop, shopPackage } from '@tokenmesh/proto/shop';
 import { HealthImplementation } from 'grpc-health-check';
 import { meshOptions, setting } from './environment.ts';
 import { gatewayHandlers } from './gateway.ts';
-import { writeLog } from './log.ts';
+import { createLog } from './log.ts';
 import { ordersHandlers } from './orders.ts';
 import { paymentsHandlers } from './payments.ts';
+import { createRefusalLog } from './refusal-log.ts';
 import { startTelemetry } from './telemetry.ts';
 
 const services = {
@@ -38,8 +39,10 @@ const drainLimitMs = 2_000;
 const name = process.argv[2];
 if (name !== 'gateway' && name !== 'orders' && name !== 'payments') throw new TypeError('usage: main.ts gateway | orders | payments');
 
+const log = createLog(name);
 const telemetry = await startTelemetry(name);
-const mesh = await createMesh(meshOptions(process.env));
+const refusals = createRefusalLog(log);
+const mesh = await createMesh({ ...meshOptions(process.env), onRefused: refusals.onRefused });
 
 const server = new Server({ interceptors: mesh.server(shopPackage) });
 services[name](mesh, server);
@@ -53,7 +56,7 @@ const port = await new Promise<number>((resolve, reject) => {
   const address = setting(process.env, 'SHOP_LISTEN');
   server.bindAsync(address, mesh.serverCredentials(), (error, bound) => (error ? reject(error) : resolve(bound)));
 });
-writeLog('info', name, 'listening', { port, ...(telemetry.metricsUrl && { metrics: telemetry.metricsUrl }) });
+log.info({ event: 'listening', port, ...(telemetry.metricsUrl && { metrics: telemetry.metricsUrl }) });
 
 async function drain() {
   stopServing();
@@ -61,6 +64,7 @@ async function drain() {
   await new Promise((resolve) => server.tryShutdown(resolve));
   clearTimeout(limit);
   await mesh.close();
+  refusals.close();
   await telemetry.shutdown();
   process.exit();
 }
@@ -68,4 +72,4 @@ process.once('SIGTERM', drain);
 process.once('SIGINT', drain);
 
 await mesh.ready();
-writeLog('info', name, 'serving');
+log.info({ event: 'serving' });

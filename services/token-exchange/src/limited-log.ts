@@ -1,3 +1,4 @@
+import { context, ROOT_CONTEXT } from '@opentelemetry/api';
 import type { EventLog, LogEntry } from './event-log.ts';
 import type { LogEventName, LogLevel } from './log-events.ts';
 
@@ -35,7 +36,8 @@ export function limitLog(log: EventLog): LimitedLog {
   }
 
   function isWithinLimit({ event, reason }: LogEntry): boolean {
-    window ??= setTimeout(endWindow, windowMs).unref();
+    // a timer keeps the context that it is set in: of one call, and what is left out is of many
+    window ??= context.with(ROOT_CONTEXT, () => setTimeout(endWindow, windowMs).unref());
     const key = `${event} ${reason}`;
     const known = written.get(key) ?? { of: event, ...(typeof reason === 'string' && { reason }), count: 0 };
     written.set(key, known);

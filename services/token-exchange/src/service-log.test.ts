@@ -3,6 +3,7 @@ import { NodeSDK } from '@opentelemetry/sdk-node';
 import { InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { ConfigError } from './config/config-problem.ts';
+import { limitLog } from './limited-log.ts';
 import { createServiceLog } from './service-log.ts';
 
 const exporter = new InMemorySpanExporter();
@@ -38,6 +39,16 @@ it('names the span that is active, also after something was waited for, and none
   const { traceId, spanId } = span.spanContext();
   expect(written()[0]).toMatchObject({ trace_id: traceId, span_id: spanId, trace_flags: '01' });
   for (const line of written().slice(1)) expect(Object.keys(line)).toEqual(['level', 'time', 'service', 'event']);
+});
+
+it('names no span where it says how much was left out of many', async () => {
+  const limited = limitLog(open());
+  const span = trace.getTracer('test').startSpan('call');
+  context.with(trace.setSpan(context.active(), span), () => {
+    for (let made = 0; made < 11; made++) limited.warn({ event: 'call.refused', reason: 'TOKEN_EXPIRED' });
+  });
+  await expect.poll(written, { timeout: 5_000 }).toHaveLength(11);
+  expect(written().map(({ trace_id }) => trace_id)).toEqual([...Array(10).fill(span.spanContext().traceId), undefined]);
 });
 
 it('leaves out what is below its level', () => {
