@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { Metadata, ServerInterceptingCall, type ServerInterceptingCallInterface, type ServerInterceptor } from '@grpc/grpc-js';
 import { type Span, trace } from '@opentelemetry/api';
 import type { PackageDefinition } from '@tokenmesh/proto';
@@ -11,6 +10,7 @@ import { tracingServerInterceptor } from '../tracing.ts';
 import type { AccessRules } from './access-rules.ts';
 import { type AwaitedRequests, createAwaitedRequests } from './awaited-requests.ts';
 import { readCredential } from './bearer.ts';
+import { CallPeer } from './call-peer.ts';
 import { keepCaller } from './caller.ts';
 import { noteAdmitted, noteRefused, noteStreamEnded, verifiedAttributes } from './decision-span.ts';
 import { createLiveCalls, type LiveCalls, type WatchedCall } from './live-calls.ts';
@@ -28,7 +28,6 @@ import {
   type CallVerifier,
   type CallVerifierOptions,
   createCallVerifier,
-  type Peer,
   type VerifiedListener,
 } from './verify-call.ts';
 
@@ -250,23 +249,4 @@ function boundedCall(nextCall: ServerInterceptingCallInterface, awaited: Awaited
     },
   });
   return call;
-}
-
-class CallPeer implements Peer {
-  readonly #call: ServerInterceptingCallInterface;
-  isGone = false;
-
-  constructor(call: ServerInterceptingCallInterface) {
-    this.#call = call;
-  }
-
-  certificateThumbprint(): string | undefined {
-    // the server credentials must check client certificates: the auth context does not say whether anyone did
-    const raw = this.#call.getAuthContext().sslPeerCertificate?.raw;
-    return raw && createHash('sha256').update(raw).digest('base64url');
-  }
-
-  get address(): string {
-    return this.#call.getConnectionInfo().remoteAddress ?? '';
-  }
 }
