@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import type { ChartName } from './charts.ts';
 
 /** One measured figure. `target` is met when `value` is on the side that `atLeast` or `atMost` names. */
 export interface Figure {
@@ -10,9 +11,21 @@ export interface Figure {
   readonly target?: { readonly atLeast: number } | { readonly atMost: number };
 }
 
+/** How one figure grows with something: a line of a chart. */
+export interface Series {
+  /** The chart that it is drawn into, with every other line of that name: `charts.ts` has its titles, axes and units. */
+  readonly chart: ChartName;
+  /** What the line shows, in its legend. */
+  readonly name: string;
+  /** In ascending order of `x`; `value` and `spread` are as in a figure. */
+  readonly points: readonly ({ readonly x: number } & Pick<Figure, 'value' | 'spread'>)[];
+}
+
 export interface SuiteResult {
   readonly suite: string;
   readonly figures: readonly Figure[];
+  /** Default: none. */
+  readonly series?: readonly Series[];
   /** What was done to be sure that the right thing was measured; each line is a check that held. */
   readonly checks: readonly string[];
 }
@@ -33,6 +46,12 @@ export function summarize(name: string, unit: string, slices: readonly number[],
   const sorted = [...slices].sort((a, b) => a - b);
   const at = (part: number) => sorted[Math.min(sorted.length - 1, Math.floor(part * sorted.length))] ?? Number.NaN;
   return { name, unit, value: at(0.5), spread: [at(0.25), at(0.75)], ...(target && { target }) };
+}
+
+/** One point of a series: the median of the slices at `x`, and their quartiles. */
+export function pointAt(x: number, slices: readonly number[]): Series['points'][number] {
+  const { value, spread } = summarize('', '', slices);
+  return { x, value, spread };
 }
 
 /** Processor time that a process has used so far, user and system, in microseconds. Linux only. */
