@@ -1,7 +1,6 @@
 import {
-  CallCredentials,
   type CallInvocationTransformer,
-  InterceptingCall,
+  type InterceptingCall,
   type InterceptingListener,
   type Interceptor,
   type InterceptorOptions,
@@ -15,6 +14,7 @@ import { streamIdKey } from '../incoming/stream-credential.ts';
 import { spanAttributes, spanEvents } from '../semantic-conventions.ts';
 import { type Refusal, type RefusalStatus, refusalOf, refusalStatus, toStatus } from '../status.ts';
 import { tracingClientInterceptor } from '../tracing.ts';
+import { type Bearer, bearerCredentials, bearerMetadata } from './bearer-credentials.ts';
 import type { DpopSigner } from './dpop-signer.ts';
 import type { StreamRenewals } from './stream-renewals.ts';
 import type { HeldToken, TokenSource } from './token-source.ts';
@@ -38,7 +38,8 @@ export interface BearerInterceptorOptions {
  * interceptor that waited in `start` would hang past both. When no token can be had the call ends with the real cause.
  */
 export function bearerInterceptor(audience: string, source: TokenSource, bearer: BearerInterceptorOptions = {}): Interceptor {
-  return (options, nextCall) => new InterceptingCall(new BearerCall(audience, source, bearer, options, nextCall));
+  // the cast holds: grpc-js and other interceptors ask of a call what its interface has
+  return (options, nextCall) => new BearerCall(audience, source, bearer, options, nextCall) as InnerCall as InterceptingCall;
 }
 
 /** Notes on every stream the channel that it runs over: the client option `callInvocationTransformer`, without which no stream is renewed. */
@@ -55,7 +56,7 @@ type MessageContext = Parameters<InnerCall['sendMessageWithContext']>[0];
 const generatorFailed = 'Getting metadata from plugin failed';
 
 /** One call of a client, in one to three attempts. It listens to its attempts itself, so that a warm call makes no further object. */
-class BearerCall implements InnerCall, InterceptingListener {
+class BearerCall implements InnerCall, InterceptingListener, Bearer {
   readonly #audience: string;
   readonly #source: TokenSource;
   readonly #bearer: BearerInterceptorOptions;
@@ -90,7 +91,7 @@ class BearerCall implements InnerCall, InterceptingListener {
     this.#source = source;
     this.#bearer = bearer;
     this.#nextCall = nextCall;
-    const credentials = CallCredentials.createFromMetadataGenerator((_, callback) => this.#authenticate(callback));
+    const credentials = bearerCredentials(this);
     this.#options = { ...options, credentials: options.credentials?.compose(credentials) ?? credentials };
     this.#attempt = nextCall(this.#options);
   }
@@ -140,6 +141,19 @@ class BearerCall implements InnerCall, InterceptingListener {
     return this.#attempt.getAuthContext();
   }
 
+  async authenticate(): Promise<Metadata> {
+    try {
+      const { scope, onBehalfOf } = this.#options;
+      const found = context.with(this.#context, () => this.#source.get({ audience: this.#audience, scope, onBehalfOf }));
+      const token = found instanceof Promise ? await found : found;
+      if (token.compact !== this.#refused?.token.compact) return this.#present(token);
+      this.#failure = this.#refused.status;
+    } catch (error) {
+      this.#failure = statusWithoutToken(this.#audience, error);
+    }
+    throw Object.assign(new Error('no token'), { code: status.UNAUTHENTICATED });
+  }
+
   onReceiveMetadata(metadata: Metadata): void {
     this.#answered = true;
     this.#message = undefined;
@@ -168,32 +182,14 @@ class BearerCall implements InnerCall, InterceptingListener {
     if (!repeated) this.#end(result);
   }
 
-  #authenticate(callback: (error: Error | null, metadata?: Metadata) => void): void {
-    const fail = (failure: RefusalStatus): void => {
-      this.#failure = failure;
-      callback(Object.assign(new Error('no token'), { code: status.UNAUTHENTICATED }));
-    };
-    const use = (token: HeldToken): void => {
-      if (token.compact === this.#refused?.token.compact) {
-        fail(this.#refused.status);
-        return;
-      }
-      this.#used = token;
-      this.#failure = undefined;
-      const metadata = new Metadata();
-      metadata.set('authorization', `${token.tokenType} ${token.compact}`);
-      if (this.#bearer.dpop && token.tokenType === 'DPoP') metadata.set('dpop', this.#prove(this.#bearer.dpop, token));
-      callback(null, metadata);
-    };
-    const failWith = (error: unknown): void => fail(statusWithoutToken(this.#audience, error));
-    try {
-      const { scope, onBehalfOf } = this.#options;
-      const token = context.with(this.#context, () => this.#source.get({ audience: this.#audience, scope, onBehalfOf }));
-      if (token instanceof Promise) token.then(use).catch(failWith);
-      else use(token);
-    } catch (error) {
-      failWith(error);
-    }
+  #present(token: HeldToken): Metadata {
+    this.#used = token;
+    this.#failure = undefined;
+    const metadata = bearerMetadata(token);
+    if (!this.#bearer.dpop || token.tokenType !== 'DPoP') return metadata;
+    const proved = metadata.clone();
+    proved.set('dpop', this.#prove(this.#bearer.dpop, token));
+    return proved;
   }
 
   // once per attempt: a service takes a proof once

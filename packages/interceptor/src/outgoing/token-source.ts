@@ -120,13 +120,18 @@ export function createTokenSource(options: TokenSourceOptions): ObservedTokenSou
   const entries = new Map<string, Entry>();
   const owners = new WeakMap<HeldToken, Entry>();
 
+  // the one asked for last, which is where it belongs already
+  let newest: Entry | undefined;
+
   function entryFor(request: TokenRequest): Entry {
-    const key = JSON.stringify([request.audience, request.scope ?? '', request.onBehalfOf?.jti ?? '']);
+    const key = keyOf(request);
     const known = entries.get(key);
+    if (known && known === newest) return known;
     const entry = known ?? {
       ...{ request, spread: 2 * random() - 1, held: undefined, clearedAt: -1, inFlight: undefined, failure: undefined },
       droppedAtMs: Number.NEGATIVE_INFINITY,
     };
+    newest = entry;
     entries.delete(key);
     entries.set(key, entry);
     if (entries.size > maxEntries) {
@@ -276,6 +281,11 @@ export function createTokenSource(options: TokenSourceOptions): ObservedTokenSou
       if (untilMs > entry.droppedAtMs) entry.failure = { error: refusal, untilMs: entry.droppedAtMs + rememberFailureMs, count: 1 };
     },
   };
+}
+
+/** An audience alone is its own key, for that is what most calls ask for: no SPIFFE ID begins as JSON does. */
+function keyOf({ audience, scope = '', onBehalfOf }: TokenRequest): string {
+  return scope === '' && !onBehalfOf ? audience : JSON.stringify([audience, scope, onBehalfOf?.jti ?? '']);
 }
 
 // RFC 6750 section 2.1; a header near 70 KiB would end the connection for everybody on it
