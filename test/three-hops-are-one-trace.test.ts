@@ -1,18 +1,22 @@
-import { context, trace } from '@opentelemetry/api';
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { context, propagation, trace } from '@opentelemetry/api';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-grpc';
 import { NodeSDK } from '@opentelemetry/sdk-node';
 import { spanAttributes, spanEvents, unary } from '@tokenmesh/interceptor';
 import { tokenmesh } from '@tokenmesh/proto';
 import { shop as services } from '@tokenmesh/proto/shop';
 import { address, type ManagedProcess, type Shop, type Span, spiffeId, startShop } from '@tokenmesh/shop/demo';
+import { importSigningKey, signClientAssertion } from '@tokenmesh/token';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { fetchFromFacade, withFacade } from './facade-of-shop.ts';
 import { tokensIn } from './tokens-in.ts';
 
 let shop: Shop;
 let sdk: NodeSDK;
 
 beforeAll(async () => {
-  shop = await startShop();
+  shop = await startShop({ settings: withFacade });
   process.env.OTEL_BSP_SCHEDULE_DELAY = '200'; // the default of 5 s is long for a test
   sdk = new NodeSDK({
     serviceName: 'customer',
@@ -168,6 +172,62 @@ describe('a call of three hops', () => {
     const exchange = named(spans, 'token-exchange', 'tokenmesh.v1.TokenExchange/ExchangeToken');
     expect(exchange?.attributes).toMatchObject({ 'tokenmesh.decision': 'admitted', 'tokenmesh.grant.outcome': 'refused' });
     await expectLogged(shop.tokenExchange, 'call.refused', [exchange]);
+  });
+});
+
+describe('a request over HTTP', () => {
+  const issuer = 'https://token-exchange.shop.test';
+
+  /** Asks for a token for `audience`, as an OAuth client of the customer's. */
+  async function requestToken(audience: string): Promise<number> {
+    const [clientId, key] = [spiffeId('customer'), importSigningKey(readFileSync(shop.workloads.get('customer')?.keyFile ?? ''))];
+    const client_assertion = signClientAssertion({ clientId, audience: issuer, key, now: Date.now, newId: randomUUID });
+    const client_assertion_type = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
+    const body = new URLSearchParams({ grant_type: 'client_credentials', audience, client_assertion_type, client_assertion });
+    const headers: Record<string, string> = {};
+    propagation.inject(context.active(), headers);
+    return (await fetchFromFacade(shop, 'customer')(`${issuer}/token?unheard=of`, { method: 'POST', headers, body })).status;
+  }
+  const traceOfRequest = async (audience: string, status: number) => {
+    const [request, ...others] = await traceOf(
+      async () => expect(await requestToken(audience)).toBe(status),
+      (received) => has(received, 'token-exchange', 'server', 'POST /token'),
+    ).then((spans) => spans.filter(({ service }) => service === 'token-exchange'));
+    expect(others).toEqual([]);
+    return request;
+  };
+
+  it('is a server span in the trace of who asked, with what was decided', async () => {
+    const request = await traceOfRequest(spiffeId('gateway'), 200);
+    expect(request).toMatchObject({ kind: 'server', status: 'unset' });
+    expect(attributesOf(request)).toEqual({
+      'http.request.method': 'POST',
+      'http.route': '/token',
+      'url.path': '/token',
+      'url.scheme': 'https',
+      'server.address': expect.any(String),
+      'server.port': expect.any(Number),
+      'http.response.status_code': 200,
+      'tokenmesh.grant.outcome': 'issued',
+      'tokenmesh.grant.type': 'client_credentials',
+      'tokenmesh.grant.rule': expect.any(String),
+      'tokenmesh.client_id': spiffeId('customer'),
+      'tokenmesh.token.audience': spiffeId('gateway'),
+      'tokenmesh.token.id_hash': expect.stringMatching(/^[0-9a-f]{16}$/),
+      'tokenmesh.delegation.depth': 0,
+    });
+    await expectLogged(shop.tokenExchange, 'token.issued', [request]);
+  });
+
+  it('says why it was refused', async () => {
+    const request = await traceOfRequest(spiffeId('payments'), 400);
+    expect(attributesOf(request)).toMatchObject({
+      'http.response.status_code': 400,
+      'tokenmesh.grant.outcome': 'refused',
+      'tokenmesh.reason': 'TARGET_REFUSED',
+    });
+    expect(Object.keys(attributesOf(request)).filter((name) => /^tokenmesh\.(token\.|client_id)/.test(name))).toEqual([]);
+    await expectLogged(shop.tokenExchange, 'call.refused', [request]);
   });
 });
 

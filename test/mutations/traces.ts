@@ -2,6 +2,8 @@ import type { Mutation } from './mutation.ts';
 
 const applied = 'packages/interceptor/src/mesh/applied-span.ts';
 const grant = 'services/token-exchange/src/grants/grant-span.ts';
+const httpSpan = 'services/token-exchange/src/doors/http-span.ts';
+const httpSpanTest = 'services/token-exchange/src/doors/http-span.test.ts';
 const tokenId = 'packages/interceptor/src/token-id-hash.ts';
 const traceparent = 'packages/interceptor/src/traceparent.ts';
 const appliedTest = 'packages/interceptor/src/mesh/applied-span.test.ts';
@@ -112,5 +114,33 @@ export const traceMutations: readonly Mutation[] = [
     find: 'values.length === 0 ? undefined : values.map(String)',
     put: 'values.map(String)',
     fails: { file: sampledOutTest, title: 'adds no trace state and no baggage that nobody sent' },
+  },
+  {
+    of: ['traces'],
+    file: httpSpan,
+    find: "route ?? 'REDACTED'",
+    put: 'c.req.path',
+    fails: { file: httpSpanTest, title: 'holds nothing that a caller wrote: no query, no header, no path and no method that there is not' },
+  },
+  {
+    of: ['traces'],
+    file: httpSpan,
+    find: "methods.has(c.req.method) ? c.req.method : '_OTHER'",
+    put: 'c.req.method',
+    fails: { file: httpSpanTest, title: 'holds nothing that a caller wrote: no query, no header, no path and no method that there is not' },
+  },
+  {
+    of: ['traces'],
+    file: httpSpan,
+    find: 'status >= 500',
+    put: 'status >= 400',
+    fails: { file: httpSpanTest, title: 'is an error when the server failed and not when the client did: %i', case: '499' },
+  },
+  {
+    of: ['traces'],
+    file: httpSpan,
+    find: 'await context.with(trace.setSpan(parent, span), next);',
+    put: 'await next();',
+    fails: { file: 'test/three-hops-are-one-trace.test.ts', title: 'is a server span in the trace of who asked, with what was decided' },
   },
 ];

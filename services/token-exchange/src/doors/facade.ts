@@ -3,7 +3,8 @@ import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { getRequestListener, type HttpBindings } from '@hono/node-server';
-import { oauthError, refusalStatus } from '@tokenmesh/interceptor';
+import { trace } from '@opentelemetry/api';
+import { oauthError, refusalStatus, spanAttributes } from '@tokenmesh/interceptor';
 import type { GetMetadataResponse, IntrospectTokenResponse } from '@tokenmesh/proto';
 import { type DpopNonces, type Reason, TokenError } from '@tokenmesh/token';
 import { type Context, Hono } from 'hono';
@@ -11,6 +12,7 @@ import { bodyLimit } from 'hono/body-limit';
 import { type ClientEvidence, readClientCertificate } from '../clients/client-evidence.ts';
 import type { EventLog } from '../event-log.ts';
 import type { TokenOperations } from '../grants/operations.ts';
+import { traceRequests } from './http-span.ts';
 import type { ServerTls } from './server-credentials.ts';
 
 export interface FacadeOptions {
@@ -37,6 +39,8 @@ export interface Facade {
   close(): Promise<void>;
 }
 
+const posted = ['/token', '/introspect', '/revoke'] as const;
+const got = ['/jwks', '/.well-known/oauth-authorization-server'] as const;
 /** Parameters are some tokens of 4 KiB each. */
 const maxBodyBytes = 64 * 1024;
 const maxHeaderBytes = 16 * 1024;
@@ -80,6 +84,7 @@ export async function startFacade(options: FacadeOptions): Promise<Facade> {
 
 function createApp({ operations, log, url, dpopNonces }: FacadeOptions): Hono<NodeEnv> {
   const app = new Hono<NodeEnv>();
+  app.use(traceRequests(url, [...posted, ...got]));
   app.use(bodyLimit({ maxSize: maxBodyBytes, onError: (c) => oauthFailure(c, 413, 'invalid_request', 'the request is too large') }));
   app.onError((error, c) => answerError(c, error, log));
   app.notFound((c) => oauthFailure(c, 404, 'invalid_request', 'there is no such endpoint'));
@@ -117,8 +122,8 @@ function createApp({ operations, log, url, dpopNonces }: FacadeOptions): Hono<No
   app.get('/.well-known/oauth-authorization-server', (c) =>
     c.json(describe(operations.metadata(), url), 200, { 'cache-control': 'public, max-age=300' }),
   );
-  for (const path of ['/token', '/introspect', '/revoke']) app.all(path, (c) => methodNotAllowed(c, 'POST'));
-  for (const path of ['/jwks', '/.well-known/oauth-authorization-server']) app.all(path, (c) => methodNotAllowed(c, 'GET, HEAD'));
+  for (const path of posted) app.all(path, (c) => methodNotAllowed(c, 'POST'));
+  for (const path of got) app.all(path, (c) => methodNotAllowed(c, 'GET, HEAD'));
   return app;
 }
 
@@ -207,6 +212,7 @@ function answerError(c: Context<NodeEnv>, error: unknown, log: EventLog): Respon
   }
   const { reason } = error;
   log.warn({ event: 'call.refused', method, reason, detail: error.message });
+  trace.getActiveSpan()?.setAttribute(spanAttributes.reason, reason); // also where no operation was asked for
   const { details } = refusalStatus(reason);
   if (reason === 'CLIENT_AUTHENTICATION_FAILED') {
     if (c.req.header('authorization') !== undefined) c.header('www-authenticate', 'Basic');
