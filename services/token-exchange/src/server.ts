@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { Server, type ServerCredentials, type ServerOptions } from '@grpc/grpc-js';
 import { serverInterceptors } from '@tokenmesh/interceptor';
 import { tokenmesh, tokenmeshPackage } from '@tokenmesh/proto';
@@ -36,6 +35,7 @@ import { createRevocationMetrics } from './metrics/revocation-metrics.ts';
 import type { Store } from './record/store.ts';
 import { openRevocationLog } from './revocation/revocation-log.ts';
 import { createVerifierReports } from './revocation/verifier-reports.ts';
+import { createTimeOrderedIds } from './time-ordered-ids.ts';
 
 export interface TokenExchangeOptions {
   readonly config: Config;
@@ -48,7 +48,7 @@ export interface TokenExchangeOptions {
   readonly log: EventLog;
   /** Milliseconds since epoch; default `Date.now`. */
   readonly now?: () => number;
-  /** Ids of tokens, chains and events; default 128 random bits, base64url. */
+  /** Ids of tokens, chains and events; default: those of `createTimeOrderedIds`. */
   readonly newId?: () => string;
 }
 
@@ -102,7 +102,7 @@ export async function startTokenExchange(options: TokenExchangeOptions): Promise
 
 /** @param opened Takes what has to be closed, in the order in which it was opened. */
 async function start(options: TokenExchangeOptions, opened: AsyncDisposableStack): Promise<TokenExchangeServer> {
-  const { config, encryption, now = Date.now, newId = randomId } = options;
+  const { config, encryption, now = Date.now, newId = createTimeOrderedIds(now) } = options;
   const log = opened.adopt(limitLog(options.log), (limited) => limited.close());
   const store = measuredStore(options.store);
   const publisher = options.publisher && measuredPublisher(options.publisher);
@@ -249,8 +249,4 @@ async function drain(server: Server): Promise<void> {
   const timer = setTimeout(() => server.forceShutdown(), drainTimeoutMs);
   await finished;
   clearTimeout(timer);
-}
-
-function randomId(): string {
-  return randomBytes(16).toString('base64url');
 }

@@ -22,7 +22,7 @@ export interface Issuer {
   readonly store: Store;
   readonly revocations: RevocationLog;
   readonly now: () => number;
-  /** 128 random bits, base64url. */
+  /** Ids of tokens, chains and sessions: 22 characters of base64url that nobody can guess. */
   readonly newId: () => string;
 }
 
