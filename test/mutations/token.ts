@@ -47,6 +47,33 @@ export const tokenMutations: readonly Mutation[] = [
     fails: { file: serviceTokenTest, title: 'refuses a signed token without %s', case: 'rn' },
   },
   {
+    of: ['call chain'],
+    file: claims,
+    find: 'txn: payload.txn === undefined ? jti : ',
+    put: "txn: payload.txn === undefined ? '' : ",
+    fails: {
+      file: 'packages/token/src/claims.test.ts',
+      title: 'without txn begin a chain of their own, and with any that is no id are refused',
+    },
+  },
+  {
+    of: ['call chain'],
+    file: claims,
+    find: 'txn: payload.txn === undefined ? jti : ',
+    put: 'txn: payload.txn === undefined || payload.txn === null ? jti : ',
+    fails: {
+      file: 'packages/token/src/claims.test.ts',
+      title: 'without txn begin a chain of their own, and with any that is no id are refused',
+    },
+  },
+  {
+    of: ['call chain'],
+    file: serviceToken,
+    find: 'checked.txn === checked.jti ?',
+    put: "checked.txn !== '' ?",
+    fails: { file: serviceTokenTest, title: 'that was signed is verified' },
+  },
+  {
     of: ['RFC 9068 4', 'T-28'],
     file: serviceToken,
     find: 'if (!trusted)',

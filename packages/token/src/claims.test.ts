@@ -31,9 +31,15 @@ describe('the claims of a service token', () => {
       expect(Object.isFrozen(part)).toBe(true);
   });
 
-  test.each(['iss', 'sub', 'aud', 'exp', 'iat', 'jti', 'client_id', 'scope', 'txn', 'rn'])('must include %s', (name) => {
+  test.each(['iss', 'sub', 'aud', 'exp', 'iat', 'jti', 'client_id', 'scope', 'rn'])('must include %s', (name) => {
     expect(refused({ [name]: undefined })).toBe(true);
     expect(refused({ [name]: null })).toBe(true);
+  });
+
+  test('without txn begin a chain of their own, and with any that is no id are refused', () => {
+    expect(parse({ txn: undefined })).toStrictEqual(claimsWith({ txn: claimsWith().jti }));
+    expect(refused({ txn: null })).toBe(true);
+    expect(refused({ txn: undefined, jti: undefined })).toBe(true);
   });
 
   test.each(['iss', 'sub', 'aud', 'jti', 'client_id', 'txn', 'sid'])('%s must be a text, never empty and never a list of one', (name) => {

@@ -27,7 +27,7 @@ export interface ServiceTokenClaims {
   readonly client_id: string;
   /** Scope tokens with single blanks between (RFC 6749 section 3.3); may be empty. */
   readonly scope: string;
-  /** Id of the call chain, inherited by every exchange in it. */
+  /** Id of the call chain, inherited by every exchange in it. Of the token that begins a chain it is the `jti`, and is not written (ours). */
   readonly txn: string;
   /** Position of the revocation log at issuance: 0 or more. */
   readonly rn: number;
@@ -52,7 +52,7 @@ export function actorChain(claims: { readonly act?: Actor }): readonly string[] 
 /**
  * Reads the claims of a service token: every required claim is there, and each claim has its type and grammar. Claims not listed in
  * {@link ServiceTokenClaims} are left out (RFC 7519 section 4); an unknown member of `cnf` is refused, for a binding that is not understood
- * must not become none.
+ * must not become none. A token without `txn` begins a call chain, which has the id of that token.
  *
  * Does NOT compare anything with what a verifier expects, nor look at a clock.
  *
@@ -60,16 +60,17 @@ export function actorChain(claims: { readonly act?: Actor }): readonly string[] 
  * @throws {TokenError} `TOKEN_MALFORMED`, naming the claim, never its value.
  */
 export function parseServiceTokenClaims(payload: JsonObject): ServiceTokenClaims {
+  const jti = readId(payload.jti, 'jti', 128);
   const claims: { -readonly [Name in keyof ServiceTokenClaims]: ServiceTokenClaims[Name] } = {
     iss: readId(payload.iss, 'iss'),
     sub: readText(payload.sub, 'sub'),
     aud: readId(payload.aud, 'aud'),
     exp: readCount(payload.exp, 'exp'),
     iat: readCount(payload.iat, 'iat'),
-    jti: readId(payload.jti, 'jti', 128),
+    jti,
     client_id: readId(payload.client_id, 'client_id'),
     scope: readScope(payload.scope),
-    txn: readId(payload.txn, 'txn', 128),
+    txn: payload.txn === undefined ? jti : readId(payload.txn, 'txn', 128),
     rn: readCount(payload.rn, 'rn'),
   };
   if (claims.exp <= claims.iat) throw malformed('exp', 'must be after iat');

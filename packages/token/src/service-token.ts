@@ -30,7 +30,8 @@ export interface VerifyServiceTokenOptions {
 }
 
 /**
- * Signs a service token. The claims are checked first, as {@link parseServiceTokenClaims} does, and written in a fixed order without blanks.
+ * Signs a service token. The claims are checked first, as {@link parseServiceTokenClaims} does, and written in a fixed order without blanks; a
+ * `txn` that is the `jti` is left out, for that is how its absence is read.
  *
  * Does NOT decide anything: whether the subject may have these claims is the issuer's to know.
  *
@@ -40,7 +41,9 @@ export interface VerifyServiceTokenOptions {
  */
 export function signServiceToken(claims: ServiceTokenClaims, key: SigningKey): string {
   // True: claims hold nothing but JSON values; the parser judges each.
-  const compact = signJws(parseServiceTokenClaims(claims as unknown as JsonObject), { typ: tokenTypes.serviceToken, key });
+  const checked = parseServiceTokenClaims(claims as unknown as JsonObject);
+  const payload = checked.txn === checked.jti ? { ...checked, txn: undefined } : checked;
+  const compact = signJws(payload, { typ: tokenTypes.serviceToken, key });
   if (compact.length > maxTokenBytes) throw new TokenError('TOKEN_MALFORMED', `a token must not be larger than ${maxTokenBytes} bytes`);
   return compact;
 }

@@ -67,7 +67,7 @@ const recipes = {
   'without jti': without('jti'),
   'without client_id': without('client_id'),
   'without scope': without('scope'),
-  'without txn': without('txn'),
+  'of a chain without a name': changed('TOKEN_MALFORMED', () => ({ txn: '' })),
   'without rn': without('rn'),
   'signed by an unknown key': { reason: 'SIGNING_KEY_UNKNOWN', make: ({ claims }) => signed(claims, generateSigningKey()) },
   'signed by another key of that name': {

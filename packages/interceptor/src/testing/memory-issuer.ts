@@ -132,19 +132,12 @@ export function createMemoryIssuer(options: {
     return next;
   }
 
-  function claims({
-    as,
-    scope,
-    sub = as,
-    act = [],
-    lifeSeconds = defaultLifeSeconds,
-    txn = newId(),
-    ...token
-  }: TestToken): ServiceTokenClaims {
+  function claims({ as, scope, sub = as, act = [], lifeSeconds = defaultLifeSeconds, txn, ...token }: TestToken): ServiceTokenClaims {
     const actor = act.reduceRight<Actor | undefined>((inner, sub) => ({ sub, ...(inner && { act: inner }) }), undefined);
     const iat = seconds();
+    const jti = newId();
     return {
-      ...{ iss: issuer, sub, aud: token.for, iat, exp: iat + lifeSeconds, jti: newId(), client_id: as, txn, rn: record.head().n },
+      ...{ iss: issuer, sub, aud: token.for, iat, exp: iat + lifeSeconds, jti, client_id: as, txn: txn ?? jti, rn: record.head().n },
       scope: scope ?? scopesOf.get(token.for) ?? '',
       ...(actor && { act: actor }),
       ...(token.cnf && { cnf: token.cnf }),
