@@ -98,6 +98,14 @@ describe('T-40: of credentials that are repeated on the wire', () => {
     expect(await endOf(['authorization', ''], ['authorization', first])).toEqual({ refused: 'CREDENTIAL_AMBIGUOUS' });
   });
 
+  it('under two keys or twice under the compact one neither is taken, however they are sent', async () => {
+    expect(await endOf(['tokenmesh-token', first])).toEqual({ entered: alice });
+    expect(await endOf(['authorization', first], ['tokenmesh-token', first])).toEqual({ refused: 'CREDENTIAL_AMBIGUOUS' });
+    expect(await endOf(['tokenmesh-token', first], ['authorization', second])).toEqual({ refused: 'CREDENTIAL_AMBIGUOUS' });
+    expect(await endOf(['tokenmesh-token', first], ['tokenmesh-token', second])).toEqual({ refused: 'CREDENTIAL_AMBIGUOUS' });
+    expect(await endOf(['tokenmesh-token', ''], ['authorization', first])).toEqual({ refused: 'CREDENTIAL_AMBIGUOUS' });
+  });
+
   it.each([`${first},${second}`, `${first}, ${second}`, `${first} ${second}`, `${first};${second}`, `${first}\x0b`])(
     'several in one value are none',
     async (value) => {

@@ -94,6 +94,8 @@ const causes: Readonly<Partial<Record<Reason, Row & { readonly by: Readonly<Reco
     by: {
       'two in one value': { present: () => ({ authorization: `Bearer ${token()}, Bearer ${token()}` }) },
       'another scheme': { present: () => ({ authorization: `Basic ${token()}` }) },
+      'one under each key': { present: () => ({ ...bearer(), 'tokenmesh-token': `Bearer ${token()}` }) },
+      'two under the compact key': { present: () => ({ 'tokenmesh-token': [`Bearer ${token()}`, `Bearer ${token()}`] }) },
       'more bytes than a credential has': { present: () => ({ authorization: `Bearer ${kept(token().padEnd(8193, 'x'))}` }) },
     },
   },

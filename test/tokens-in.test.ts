@@ -22,13 +22,14 @@ const planted: Readonly<Record<string, string>> = {
   'a seed of NATS': `SU${'A2B3C4D5'.repeat(7)}`,
   'an authorization value': `"authorization":"Basic ${randomBytes(12).toString('base64')}"`,
   'an authorization value that is no token': 'Authorization: Bearer opaque-of-somebody',
+  'a value under the compact key that is no token': `{"tokenmesh-token":["Bearer opaque-of-somebody"]}`,
 };
 const known = Object.entries(planted);
 
 const ordinary = [
   'jti 4fzqYH2bT0mX1aQd kid k-2026 traceparent 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01 tm_0',
   JSON.stringify(exportJwk(key)),
-  '[ \'authorization\' ] Bearer … "authorization":"Bearer …"',
+  '[ \'authorization\' ] Bearer … "authorization":"Bearer …" "tokenmesh-token":"DPoP …"',
 ];
 
 describe('tokensIn', () => {

@@ -8,7 +8,7 @@ const secret = new RegExp(
     'MIGHAgEAMBMGByqGSM49|MC4CAQAwBQYDK2Vw',
     String.raw`\\*"d\\*":\s*\\*"[A-Za-z0-9_-]{40,}`,
     String.raw`\bS[UAOCNX][A-Z2-7]{56}\b`,
-    String.raw`\b[Aa]uthorization\W{1,8}(?:Bearer|DPoP|Basic) +[A-Za-z0-9+/._~-]{8,}`,
+    String.raw`\b(?:[Aa]uthorization|tokenmesh-token)\W{1,8}(?:Bearer|DPoP|Basic) +[A-Za-z0-9+/._~-]{8,}`,
   ].join('|'),
   'g',
 );
@@ -19,8 +19,8 @@ const alignments = [0, 1, 2, 3];
 const carriedChars = 8192;
 
 /**
- * What in a text looks like a token, a private key or the value of an authorization header, also where it was encoded in base64 once more: the first 12
- * characters of each, enough to find it and too little to use it.
+ * What in a text looks like a token, a private key or the value of an authorization header or `tokenmesh-token`, also where it was encoded in base64 once
+ * more: the first 12 characters of each, enough to find it and too little to use it.
  */
 export function tokensIn(text: string | undefined): string[] {
   const runs = text?.match(encoded) ?? [];

@@ -74,8 +74,8 @@ export const attackOnCallMutations: readonly Mutation[] = [
   {
     of: ['T-48'],
     file: `${src}/incoming/bearer.ts`,
-    find: "const values = metadata.get('authorization');",
-    put: "const values = [...metadata.get('authorization'), ...metadata.get('authorization-bin').map(String)].slice(0, 1);",
+    find: "const usual = metadata.get('authorization');",
+    put: "const usual = [...metadata.get('authorization'), ...metadata.get('authorization-bin').map(String)].slice(0, 1);",
     fails: { file: refusalsTest, title: nothingGivenAway, case: 'a token where nobody looks for one' },
   },
   {

@@ -164,7 +164,7 @@ export const interceptorMutations: readonly Mutation[] = [
   {
     of: ['T-40'],
     file: bearer,
-    find: "  if (values.length > 1) throw new TokenError('CREDENTIAL_AMBIGUOUS', 'several authorization values');",
+    find: "  if (usual.length + compact.length > 1) throw new TokenError('CREDENTIAL_AMBIGUOUS', 'several credentials');",
     put: '',
     fails: { file: bearerTest, title: 'refuses two authorization values' },
   },

@@ -1,11 +1,17 @@
 import { Metadata } from '@grpc/grpc-js';
 import { TokenError } from '@tokenmesh/token';
 import { describe, expect, it } from 'vitest';
-import { readCredential } from './bearer.ts';
+import { credentialKeys, hasCredential, readCredential, removeCredential } from './bearer.ts';
 
 function withAuthorization(...values: string[]): Metadata {
   const metadata = new Metadata();
   for (const value of values) metadata.add('authorization', value);
+  return metadata;
+}
+
+function withCompact(...values: string[]): Metadata {
+  const metadata = new Metadata();
+  for (const value of values) metadata.add('tokenmesh-token', value);
   return metadata;
 }
 
@@ -63,6 +69,26 @@ describe('readCredential', () => {
     expect(reasonOf(withAuthorization('Bearer abc', 'Bearer abc'))).toBe('CREDENTIAL_AMBIGUOUS');
   });
 
+  it('reads the same under the compact key', () => {
+    expect(readCredential(withCompact('Bearer abc'))).toEqual({ scheme: 'Bearer', token: 'abc' });
+    const proved = withCompact('DPoP abc');
+    proved.set('dpop', 'proof');
+    expect(readCredential(proved)).toEqual({ scheme: 'DPoP', token: 'abc', proof: 'proof' });
+  });
+
+  it('T-40: refuses a value under each key, also where one is empty, and two under the compact one', () => {
+    for (const [usual, compact] of [
+      ['Bearer abc', 'Bearer abc'],
+      ['', 'Bearer abc'],
+      ['Bearer abc', ''],
+    ] as const) {
+      const both = withAuthorization(usual);
+      both.set('tokenmesh-token', compact);
+      expect(reasonOf(both)).toBe('CREDENTIAL_AMBIGUOUS');
+    }
+    expect(reasonOf(withCompact('Bearer abc', 'Bearer abc'))).toBe('CREDENTIAL_AMBIGUOUS');
+  });
+
   it.each([
     'Bearer abc,Bearer def',
     'Bearer abc, Bearer def',
@@ -77,10 +103,25 @@ describe('readCredential', () => {
     'Bearer a=b',
   ])('T-40: refuses %j, which is not the whole b64token grammar', (value) => {
     expect(reasonOf(withAuthorization(value))).toBe('CREDENTIAL_AMBIGUOUS');
+    expect(reasonOf(withCompact(value))).toBe('CREDENTIAL_AMBIGUOUS');
   });
 
   it('T-44: takes a value of 8 192 bytes and refuses one of 8 193', () => {
     expect(readCredential(withAuthorization(`Bearer ${'a'.repeat(8192 - 7)}`))?.token).toHaveLength(8185);
     expect(reasonOf(withAuthorization(`Bearer ${'a'.repeat(8193 - 7)}`))).toBe('CREDENTIAL_AMBIGUOUS');
+  });
+});
+
+describe.each(credentialKeys)('what stands under %s', (key) => {
+  it('is a credential, good or bad, until it is removed', () => {
+    for (const value of ['Bearer abc', '']) {
+      const metadata = new Metadata();
+      metadata.set('x-other', 'kept');
+      expect(hasCredential(metadata)).toBe(false);
+      metadata.set(key, value);
+      expect(hasCredential(metadata)).toBe(true);
+      removeCredential(metadata);
+      expect(metadata.getMap()).toEqual({ 'x-other': 'kept' });
+    }
   });
 });

@@ -9,7 +9,7 @@ import { toStatus } from '../status.ts';
 import { tracingServerInterceptor } from '../tracing.ts';
 import type { AccessRules } from './access-rules.ts';
 import { type AwaitedRequests, createAwaitedRequests } from './awaited-requests.ts';
-import { readCredential } from './bearer.ts';
+import { readCredential, removeCredential } from './bearer.ts';
 import { CallPeer } from './call-peer.ts';
 import { keepCaller } from './caller.ts';
 import { noteAdmitted, noteRefused, noteStreamEnded, verifiedAttributes } from './decision-span.ts';
@@ -154,7 +154,7 @@ function verifyingInterceptor(
     function admit(metadata: Metadata, admitted: AdmittedCall, rule: Rule, next: (metadata: Metadata) => void): void {
       if (ended) return;
       noteAdmitted(span, rule, admitted.caller.stale);
-      metadata.remove('authorization');
+      removeCredential(metadata);
       if (hasProof) metadata.remove('dpop');
       keepCaller(metadata, admitted.caller);
       if (isStream) live = liveCalls.add({ token: admitted.token, rule, end: refuse, announce });
@@ -186,7 +186,7 @@ function verifyingInterceptor(
               if (!rule) throw new TokenError('CALLER_NOT_ALLOWED', `${path} has no access rule: name its package to mesh.server()`);
               const presented = readCredential(metadata);
               if (!presented) {
-                if (!rule.public) throw new TokenError('CREDENTIAL_MISSING', 'no authorization metadata');
+                if (!rule.public) throw new TokenError('CREDENTIAL_MISSING', 'no credential');
                 metrics.exempt(path);
                 noteAdmitted(span, rule, false);
                 return nextMetadata(metadata);

@@ -21,7 +21,8 @@ describe('what grpc-js logs', () => {
     'T-50: names a metadata entry that it rejects, and keeps its value to itself',
     (value) => {
       expect(Metadata.fromHttp2Headers({ authorization: value, 'x-other': 'kept' }).getMap()).toEqual({ 'x-other': 'kept' });
-      expect(logged).toEqual(['Failed to add metadata entry authorization']);
+      expect(Metadata.fromHttp2Headers({ 'tokenmesh-token': value }).getMap()).toEqual({});
+      expect(logged).toEqual(['Failed to add metadata entry authorization', 'Failed to add metadata entry tokenmesh-token']);
     },
   );
 
@@ -29,12 +30,13 @@ describe('what grpc-js logs', () => {
     const metadata = JSON.stringify({
       authorization: [`Bearer ${compact}`],
       dpop: [compact],
+      'tokenmesh-token': ['DPoP not-of-this-mesh'],
       'x-opaque': [`tm_${'A'.repeat(43)}`],
       id: ['7'],
     });
     log(error, `Received metadata ${metadata}`, { authorization: 'DPoP not-of-this-mesh' });
     expect(logged).toEqual([
-      `Received metadata {"authorization":["Bearer …"],"dpop":["…"],"x-opaque":["…"],"id":["7"]} { authorization: 'DPoP …' }`,
+      `Received metadata {"authorization":["Bearer …"],"dpop":["…"],"tokenmesh-token":["DPoP …"],"x-opaque":["…"],"id":["7"]} { authorization: 'DPoP …' }`,
     ]);
   });
 
