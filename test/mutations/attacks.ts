@@ -22,8 +22,8 @@ const everyDoor = 'T-26 is the same through %s: what it does not allow is refuse
 export const attackMutations: readonly Mutation[] = [
   {
     of: ['T-17'],
-    file: `${src}/record/store.ts`,
-    find: 'return result.numInsertedOrUpdatedRows === 1n;',
+    file: `${src}/record/fixed-statements.ts`,
+    find: 'return changes === 1;',
     put: 'return true;',
     fails: {
       file: clientsTest,
@@ -51,8 +51,8 @@ export const attackMutations: readonly Mutation[] = [
   },
   {
     of: ['T-17'],
-    file: `${src}/record/store.ts`,
-    find: 'return result.numInsertedOrUpdatedRows === 1n;',
+    file: `${src}/record/fixed-statements.ts`,
+    find: 'return changes === 1;',
     put: 'return true;',
     fails: { file: `${src}/doors/facade.test.ts`, title: 'T-17: takes an assertion once, over HTTP as over gRPC' },
   },

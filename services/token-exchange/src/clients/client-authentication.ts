@@ -98,8 +98,7 @@ export function provedClientOf(refusal: TokenError): string | undefined {
 
 /** Refuses a client that was suspended. */
 export async function refuseSuspended(transaction: StoreTransaction, client: Workload): Promise<void> {
-  const suspended = await transaction.suspendedAmong([client.id]);
-  if (suspended.length > 0) throw new TokenError('CLIENT_NOT_ALLOWED', `${client.id} is suspended`);
+  if (await transaction.isSuspended(client.id)) throw new TokenError('CLIENT_NOT_ALLOWED', `${client.id} is suspended`);
 }
 
 interface Authenticated {

@@ -7,7 +7,7 @@ import { ConfigError } from '../config/config-problem.ts';
 import type { EventLog } from '../event-log.ts';
 import type { KeyRing } from '../keys/keys.ts';
 import type { AppliedTerms } from '../record/applied-terms.ts';
-import type { Store } from '../record/store.ts';
+import type { Store, StoreTransaction } from '../record/store.ts';
 import type { RevocationTarget } from '../revocation/revocation.ts';
 import type { Issuer } from './issuer.ts';
 import type { Grant, Policy } from './policy.ts';
@@ -221,16 +221,15 @@ function undoingWhen(store: Store, isOver: () => boolean): Store {
   return {
     ...store,
     transaction: (work) =>
-      store.transaction((transaction) =>
-        work({
-          ...transaction,
-          async head() {
-            const head = await transaction.head();
-            if (isOver()) throw new PolicyExchanged('the policy was exchanged meanwhile');
-            return head;
-          },
-        }),
-      ),
+      store.transaction((transaction) => {
+        const undoing: StoreTransaction = Object.create(transaction); // to copy its members would cost each exchange 5 µs
+        undoing.head = async () => {
+          const head = await transaction.head();
+          if (isOver()) throw new PolicyExchanged('the policy was exchanged meanwhile');
+          return head;
+        };
+        return work(undoing);
+      }),
   };
 }
 

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type Kysely, sql, type Transaction } from 'kysely';
 import type { Migration } from 'kysely/migration';
+import type { FixedStatements } from './fixed-statements.ts';
 import type { Tables } from './migrations.ts';
 
 /** What happened once, or `count` times alike. Never token bytes: tokens are named by `jti`. */
@@ -160,6 +161,7 @@ export interface ChainHead {
  */
 export async function appendAudit(
   db: Transaction<Tables>,
+  statements: FixedStatements,
   head: ChainHead | undefined,
   entries: readonly AuditEntry[],
 ): Promise<ChainHead> {
@@ -171,12 +173,7 @@ export async function appendAudit(
     hash = hashRow(hash, row);
     return { ...row, hash };
   });
-  for (let start = 0; start < rows.length; start += maxRows) {
-    await db
-      .insertInto('audit_events')
-      .values(rows.slice(start, start + maxRows))
-      .execute();
-  }
+  await statements.addAuditEvents(db, rows);
   const moved = await db
     .updateTable('audit_chains')
     .set({ seq, hash })
@@ -186,9 +183,6 @@ export async function appendAudit(
   if (moved.numUpdatedRows !== 1n) throw new Error(`audit chain ${chain} does not stand at ${last}`);
   return { chain, seq, hash };
 }
-
-/** Rows of one statement: SQLite takes 32 766 parameters. */
-const maxRows = 500;
 
 async function beginChain(db: Transaction<Tables>): Promise<ChainHead> {
   const { count: chain } = await db

@@ -1,23 +1,28 @@
-import { sql, type Transaction } from 'kysely';
-import type { AuditEntry } from './audit-records.ts';
-import type { Tables } from './migrations.ts';
-
 /** One transaction of the database that has not been committed yet. */
-export interface OpenTransaction {
-  readonly transaction: Transaction<Tables>;
-  /** Has these written as the last thing before the commit. */
-  audit(entries: readonly AuditEntry[]): void;
+export interface OpenTransaction<Inside> {
+  /** What is done in it is done through this. */
+  readonly inside: Inside;
+  /** Marks how far it has come: what this returns forgets what was noted since, to be written with the commit. */
+  mark(): () => void;
 }
 
 /** Runs `work` in a transaction; resolves once it is durable. */
-export type Commit = <T>(work: (open: OpenTransaction) => Promise<T>) => Promise<T>;
+export type Commit<Inside> = <T>(work: (open: OpenTransaction<Inside>) => Promise<T>) => Promise<T>;
+
+/** The one savepoint of the transaction that is open. */
+export interface Savepoint {
+  set(): void;
+  /** Goes back to it; it stays set. */
+  undo(): void;
+  release(): void;
+}
 
 /** What one commit carries at most: bounds how long the first of a group waits for the last. */
 const maxMembers = 64;
 
-interface Member {
+interface Member<Inside> {
   /** Runs the work, and rejects when it fails. */
-  run(open: OpenTransaction): Promise<void>;
+  run(inside: Inside): Promise<void>;
   /** The group is durable, or was undone by this error. */
   settle(undoneBy?: { readonly error: unknown }): void;
 }
@@ -30,8 +35,11 @@ interface Member {
  * A member that throws is undone alone. When the commit fails, all of its members are undone and reject with the error. A member sees what
  * those before it in the group wrote; all of that becomes durable with it or not at all.
  */
-export function groupCommits(commit: Commit): Commit {
-  const waiting: Member[] = [];
+export function groupCommits<Inside>(
+  commit: Commit<Inside>,
+  savepoint: Savepoint,
+): <T>(work: (inside: Inside) => Promise<T>) => Promise<T> {
+  const waiting: Member<Inside>[] = [];
   let isRunning = false;
 
   async function runAll(): Promise<void> {
@@ -44,8 +52,8 @@ export function groupCommits(commit: Commit): Commit {
         await commit(async (open) => {
           const [first] = members;
           if (first && members.length === 1)
-            await first.run(open); // what undoes it undoes nobody else
-          else for (const member of members) await runApart(member, open);
+            await first.run(open.inside); // what undoes it undoes nobody else
+          else for (const member of members) await runApart(member, open, savepoint);
         });
         for (const member of members) member.settle();
       } catch (error) {
@@ -59,9 +67,9 @@ export function groupCommits(commit: Commit): Commit {
     new Promise((resolve, reject) => {
       let outcome: { readonly value: Awaited<ReturnType<typeof work>> } | { readonly error: unknown } | undefined;
       waiting.push({
-        async run(open) {
+        async run(inside) {
           try {
-            outcome = { value: await work(open) };
+            outcome = { value: await work(inside) };
           } catch (error) {
             outcome = { error };
             throw error;
@@ -78,13 +86,14 @@ export function groupCommits(commit: Commit): Commit {
 }
 
 /** Behind a savepoint of its own: when it fails, it is undone alone. */
-async function runApart(member: Member, open: OpenTransaction): Promise<void> {
-  const { transaction } = open;
-  await sql`savepoint member`.execute(transaction);
+async function runApart<Inside>(member: Member<Inside>, open: OpenTransaction<Inside>, savepoint: Savepoint): Promise<void> {
+  const forget = open.mark();
+  savepoint.set();
   try {
-    await member.run(open);
+    await member.run(open.inside);
   } catch {
-    await sql`rollback to member`.execute(transaction); // it keeps its error for `settle`
+    savepoint.undo(); // it keeps its error for `settle`
+    forget();
   }
-  await sql`release member`.execute(transaction);
+  savepoint.release();
 }

@@ -2,7 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Kysely, PostgresDialect, type PostgresDialectConfig, PostgresDriver, type PostgresPool } from 'kysely';
 import pg from 'pg';
 import { migrateToLatest, type Tables } from './migrations.ts';
-import { openStore, type Store } from './store.ts';
+import { beginLog } from './revocation-records.ts';
+import { createStore, type Store } from './store.ts';
 
 /** The record in PostgreSQL cannot be used; the text is for the operator and never holds the password. */
 export class PostgresError extends Error {
@@ -46,7 +47,8 @@ export async function openPostgresStore(url: string, options: PostgresStoreOptio
   const db = createKysely(createPool(url, maxConnections, statementTimeoutMs), patienceMs);
   try {
     await migrateAlone(url, patienceMs);
-    return await openStore(db, { newId, isShared: true });
+    await beginLog(db, newId());
+    return createStore(db, {});
   } catch (error) {
     await db.destroy();
     throw toOperatorError(url, error);

@@ -2,6 +2,7 @@ import { genesisHash, type Target, type TargetKind } from '@tokenmesh/revocation
 import { type Kysely, sql, type Transaction } from 'kysely';
 import type { Migration } from 'kysely/migration';
 import { deleteInSlices } from './delete-in-slices.ts';
+import type { FixedStatements } from './fixed-statements.ts';
 import type { Tables } from './migrations.ts';
 
 /** Where the revocation log stands: epoch E, last position n, chain hash H(n). */
@@ -68,7 +69,7 @@ export interface Handles {
 /** The part of a store's transaction that keeps the revocation log and what is in force by it. */
 export interface RevocationRecords {
   /**
-   * Position of the log, to be stamped as `rn`. Read it BEFORE `isRevoked` and `suspendedAmong`.
+   * Position of the log, to be stamped as `rn`. Read it BEFORE `isRevoked`, `isSuspended` and `suspendedAmong`.
    *
    * Transactions are READ COMMITTED (and one at a time in SQLite), so that each statement sees everything that was committed before it began.
    * Take a revocation that commits at position n while a token is being issued. Visible to this read: then it is visible to the look-ups,
@@ -80,6 +81,7 @@ export interface RevocationRecords {
   /** Position of the log, held until the transaction ends: whoever else wants to append, in any process, waits. Before `appendEvent`. */
   holdHead(): Promise<Head>;
   isRevoked(handles: Handles): Promise<boolean>;
+  isSuspended(clientId: string): Promise<boolean>;
   /** Those of the given identities that are suspended. */
   suspendedAmong(clientIds: readonly string[]): Promise<readonly string[]>;
 
@@ -218,9 +220,9 @@ export function createRevocationReads(db: Kysely<Tables>): RevocationReads {
   };
 }
 
-export function createRevocationRecords(db: Transaction<Tables>): RevocationRecords {
+export function createRevocationRecords(db: Transaction<Tables>, statements: FixedStatements): RevocationRecords {
   return {
-    head: () => readHead(db),
+    head: () => statements.readHead(db),
     holdHead: () => holdHead(db),
     async isRevoked({ jti, kid, watermarks, rn }) {
       const row = await db
@@ -237,6 +239,7 @@ export function createRevocationRecords(db: Transaction<Tables>): RevocationReco
         .executeTakeFirst();
       return row !== undefined;
     },
+    isSuspended: (clientId) => statements.isSuspended(db, clientId),
     async suspendedAmong(clientIds) {
       const rows = await db.selectFrom('suspended_workloads').select('client_id').where('client_id', 'in', clientIds).execute();
       return rows.map((row) => row.client_id);

@@ -1,18 +1,22 @@
 import { closeSync, openSync } from 'node:fs';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import {
+  type CompiledQuery,
   type DatabaseConnection,
   Kysely,
   SqliteAdapter,
-  type SqliteDatabase,
   SqliteDriver,
   SqliteIntrospector,
   SqliteQueryCompiler,
   type SqliteStatement,
+  type Transaction,
 } from 'kysely';
+import type { RunStatement, Value } from './fixed-statements.ts';
+import type { Savepoint } from './group-commit.ts';
 import { migrateToLatest, type Tables } from './migrations.ts';
+import { beginLog } from './revocation-records.ts';
 import { acquireFence, type SeenRecord, type SqliteFence } from './sqlite-fence.ts';
-import { openStore, type Store } from './store.ts';
+import { createStore, type Store } from './store.ts';
 
 /** The record is older than what was seen of it here, or another process took it over: what it lacks must not be handed out again. */
 export class StoreRestoredError extends Error {
@@ -46,25 +50,39 @@ export async function openSqliteStore(file: string, options: SqliteStoreOptions)
     const database = new DatabaseSync(file);
     database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
       PRAGMA wal_autocheckpoint = ${checkpointPages}; PRAGMA cache_size = -${cacheKib}`);
-    const db = createKysely(database);
+    const prepared = prepareOnce(database);
+    const db = createKysely(database, prepared);
     await migrateToLatest(db);
-    const store = await openStore(db, { newId: options.newId, isShared: false, onClose: () => fence.release() });
-    return await fenced(store, database, fence, file, options.acceptRestored ?? false);
+    await beginLog(db, options.newId());
+    const { assertOurs, onAppended } = takeOver(database, fence, file, options.acceptRestored ?? false);
+    const store = createStore(db, {
+      local: { run: runOver(prepared), savepoint: savepointOf(database), onBegin: assertOurs, onAppended },
+      onClose: () => fence.release(),
+    });
+    return {
+      ...store,
+      async head() {
+        assertOurs(); // or its checkpoints would call fresh what another process may have moved on
+        return await store.head();
+      },
+    };
   } catch (error) {
     fence.release();
     throw error;
   }
 }
 
-async function fenced(store: Store, database: DatabaseSync, fence: SqliteFence, file: string, acceptRestored: boolean): Promise<Store> {
+/** Makes the record this process's own, unless it is older than what was seen of it. */
+function takeOver(database: DatabaseSync, fence: SqliteFence, file: string, acceptRestored: boolean) {
   const readGeneration = database.prepare("SELECT value FROM meta WHERE key = 'generation'");
   const generationNow = () => Number(readGeneration.get()?.value ?? 0);
-  const { epoch, n } = await store.head();
+  const head = database.prepare('SELECT epoch, n FROM revocation_head').get();
+  const [epoch, n] = [String(head?.epoch), Number(head?.n)];
   const found = generationNow();
   const { seen } = fence;
   const isOlder = seen && (found < seen.generation || (epoch === seen.epoch && n < seen.n));
   if (isOlder && !acceptRestored) {
-    await store.close();
+    database.close();
     throw new StoreRestoredError(
       `${file} is older than what was seen of it before (opened ${found} times, its revocation log at ${n}; seen ${seen.generation} times, at ${seen.n}): it was restored from a backup, and revocations since then are not in it; \`token-exchange begin-epoch\` revokes everything that was ever issued and begins anew`,
     );
@@ -72,31 +90,11 @@ async function fenced(store: Store, database: DatabaseSync, fence: SqliteFence, 
   const generation = Math.max(found, seen?.generation ?? 0) + 1;
   database.prepare("INSERT OR REPLACE INTO meta (key, value) VALUES ('generation', ?)").run(String(generation));
   fence.note({ epoch, generation, n });
-  const assertOurs = () => {
-    if (generationNow() !== generation) throw new StoreRestoredError(`${file} was taken over by another process, or replaced`);
-  };
-
   return {
-    ...store,
-    async head() {
-      assertOurs(); // or its checkpoints would call fresh what another process may have moved on
-      return await store.head();
+    assertOurs() {
+      if (generationNow() !== generation) throw new StoreRestoredError(`${file} was taken over by another process, or replaced`);
     },
-    async transaction(work) {
-      let appended: number | undefined;
-      const result = await store.transaction(async (transaction) => {
-        assertOurs();
-        return await work({
-          ...transaction,
-          async appendEvent(event, targets) {
-            await transaction.appendEvent(event, targets);
-            appended = event.n;
-          },
-        });
-      });
-      if (appended !== undefined) noteIfPossible(fence, { epoch, generation, n: appended });
-      return result;
-    },
+    onAppended: (last: number) => noteIfPossible(fence, { epoch, generation, n: last }),
   };
 }
 
@@ -110,10 +108,10 @@ function noteIfPossible(fence: SqliteFence, seen: SeenRecord): void {
 }
 
 /** Kysely over an open database; `destroy()` closes it. */
-export function createKysely(database: DatabaseSync): Kysely<Tables> {
+export function createKysely(database: DatabaseSync, prepared = prepareOnce(database)): Kysely<Tables> {
   return new Kysely<Tables>({
     dialect: {
-      createDriver: () => new TellingSqliteDriver(database),
+      createDriver: () => new TellingSqliteDriver(database, prepared),
       createQueryCompiler: () => new SqliteQueryCompiler(),
       createAdapter: () => new TransactionalSqliteAdapter(),
       createIntrospector: (db) => new SqliteIntrospector(db),
@@ -125,8 +123,8 @@ export function createKysely(database: DatabaseSync): Kysely<Tables> {
 class TellingSqliteDriver extends SqliteDriver {
   readonly #database: DatabaseSync;
 
-  constructor(database: DatabaseSync) {
-    super({ database: adapt(database) });
+  constructor(database: DatabaseSync, prepared: PreparedStatements) {
+    super({ database: { prepare: prepared, close: () => database.close() } });
     this.#database = database;
   }
 
@@ -154,20 +152,35 @@ const cacheKib = 32 * 1024;
 /** Statements kept prepared; the repository has some sixty, and those of a batch have a variant for each of its sizes. */
 const maxStatements = 400;
 
-/** The part of better-sqlite3 that Kysely speaks, over node:sqlite. */
-function adapt(database: DatabaseSync): SqliteDatabase {
+/** Gives the statement of a text, in the shape of better-sqlite3 that Kysely speaks. */
+type PreparedStatements = (sql: string) => SqliteStatement;
+
+function prepareOnce(database: DatabaseSync): PreparedStatements {
   const statements = new Map<string, SqliteStatement>();
-  return {
-    prepare(sql) {
-      const statement = statements.get(sql) ?? adaptStatement(database.prepare(sql));
-      statements.delete(sql); // so that the map's order is the order of use
-      statements.set(sql, statement);
-      const [leastRecent] = statements.keys();
-      if (statements.size > maxStatements && leastRecent !== undefined) statements.delete(leastRecent);
-      return statement;
-    },
-    close: () => database.close(),
+  return (sql) => {
+    const statement = statements.get(sql) ?? adaptStatement(database.prepare(sql));
+    statements.delete(sql); // so that the map's order is the order of use
+    statements.set(sql, statement);
+    const [leastRecent] = statements.keys();
+    if (statements.size > maxStatements && leastRecent !== undefined) statements.delete(leastRecent);
+    return statement;
   };
+}
+
+/** The connection is the one that has the transaction open, for there is no other. */
+function runOver(prepared: PreparedStatements): RunStatement {
+  return async <Row>(_transaction: Transaction<Tables>, { sql }: CompiledQuery<Row>, values: readonly Value[]) => {
+    const statement = prepared(sql);
+    if (statement.reader) return { rows: statement.all(values) as Row[], changes: 0 }; // true: of the type that Kysely gave to its text
+    return { rows: [], changes: Number(statement.run(values).changes) };
+  };
+}
+
+function savepointOf(database: DatabaseSync): Savepoint {
+  const set = database.prepare('savepoint member');
+  const undo = database.prepare('rollback to member');
+  const release = database.prepare('release member');
+  return { set: () => void set.run(), undo: () => void undo.run(), release: () => void release.run() };
 }
 
 function adaptStatement(statement: StatementSync): SqliteStatement {

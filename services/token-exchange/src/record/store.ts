@@ -2,12 +2,12 @@ import { type Kysely, sql, type Transaction } from 'kysely';
 import { type AppliedTermsRecords, createAppliedTermsRecords } from './applied-terms.ts';
 import { type AuditEntry, type AuditRecords, appendAudit, type ChainHead, createAuditRecords } from './audit-records.ts';
 import { deleteInSlices } from './delete-in-slices.ts';
+import { createFixedStatements, type FixedStatements, type RunStatement } from './fixed-statements.ts';
 import { createGrantRecords, deleteExpiredGrants, type GrantRecords } from './grant-records.ts';
-import { type Commit, groupCommits } from './group-commit.ts';
+import { type Commit, groupCommits, type Savepoint } from './group-commit.ts';
 import { createKeyRecords, type KeyRecords, readKeysVersion } from './key-records.ts';
 import type { Tables } from './migrations.ts';
 import {
-  beginLog,
   createRevocationReads,
   createRevocationRecords,
   deleteExpiredRevocations,
@@ -47,47 +47,48 @@ export interface Store extends AuditRecords, RevocationReads {
 /** An assertion id is kept this long after its `exp`: more than any clock tolerance, so that no assertion outlives the memory of it. */
 const assertionGraceSeconds = 120;
 
+/** A database that answers at once, and that nobody else writes to. */
+export interface LocalDatabase {
+  readonly run: RunStatement;
+  readonly savepoint: Savepoint;
+  /** Runs first in each transaction; what it throws undoes it. */
+  onBegin(): void;
+  /** Told how far the revocation log has come, once that is durable. */
+  onAppended(n: number): void;
+}
+
 /**
- * The record in a database of either kind that was migrated to the present schema; in an empty one, begins an epoch of the log.
+ * The record in a database of either kind that was migrated to the present schema, and in which a log was begun.
  *
- * @param options.newId Names the epoch.
- * @param options.isShared Whether other processes may write to it at the same time.
+ * @param options.local How it is reached beside Kysely; absent: other processes may write to it at the same time.
  * @param options.onClose Runs after the database was closed: what the adapter has to release.
  */
-export async function openStore(
-  db: Kysely<Tables>,
-  options: { newId: () => string; isShared: boolean; onClose?: () => void },
-): Promise<Store> {
-  await beginLog(db, options.newId());
+export function createStore(db: Kysely<Tables>, options: { local?: LocalDatabase; onClose?: () => void }): Store {
+  const { local } = options;
+  const statements = createFixedStatements(db, local?.run);
   /** Chains of this opening that no transaction is writing to: as many as ever committed at once, so that they need not wait for one another. */
   const freeChains: ChainHead[] = [];
 
-  const commit: Commit = async (work) => {
+  const commit: Commit<StoreTransaction> = async (work) => {
+    const noted: Noted = { audit: [], appended: undefined };
     const { result, head } = await db.transaction().execute(async (transaction) => {
-      const entries: AuditEntry[] = [];
-      const result = await work({ transaction, audit: (more) => void entries.push(...more) });
+      local?.onBegin();
+      const inside = createTransaction(transaction, statements, noted);
+      const result = await work({ inside, mark: () => markOf(noted) });
       // when this fails the chain is not taken up again: whether it was written is not known
-      return { result, head: entries.length > 0 ? await appendAudit(transaction, freeChains.pop(), entries) : undefined };
+      const head = noted.audit.length > 0 ? await appendAudit(transaction, statements, freeChains.pop(), noted.audit) : undefined;
+      return { result, head };
     });
     if (head) freeChains.push(head);
+    if (noted.appended !== undefined) local?.onAppended(noted.appended);
     return result;
   };
-  // replicas write beside one another, and their database groups commits itself
-  const commitOne = options.isShared ? commit : groupCommits(commit);
-
-  function transact<T>(work: (transaction: StoreTransaction) => Promise<T>): Promise<T> {
-    return commitOne(async ({ transaction, audit }) => {
-      const entries: AuditEntry[] = [];
-      const result = await work(createTransaction(transaction, (entry) => void entries.push(entry)));
-      audit(entries); // not before: what throws is undone, and was not done
-      return result;
-    });
-  }
 
   return {
     ...createAuditRecords(db),
-    transaction: transact,
-    isShared: options.isShared,
+    // replicas write beside one another, and their database groups commits itself
+    transaction: local ? groupCommits(commit, local.savepoint) : (work) => commit(({ inside }) => work(inside)),
+    isShared: local === undefined,
     ...createRevocationReads(db),
     keysVersion: () => readKeysVersion(db),
     async deleteExpired(nowSeconds) {
@@ -108,20 +109,35 @@ export async function openStore(
   };
 }
 
-function createTransaction(db: Transaction<Tables>, audit: (entry: AuditEntry) => void): StoreTransaction {
+/** What one transaction has come to, besides what is written already. */
+interface Noted {
+  /** To be written as the last thing before the commit. */
+  readonly audit: AuditEntry[];
+  /** The last position of the revocation log that it appended. */
+  appended: number | undefined;
+}
+
+function markOf(noted: Noted): () => void {
+  const { appended, audit } = noted;
+  const { length } = audit;
+  return () => {
+    noted.appended = appended;
+    audit.length = length; // what throws is undone, and was not done
+  };
+}
+
+function createTransaction(db: Transaction<Tables>, statements: FixedStatements, noted: Noted): StoreTransaction {
+  const revocations = createRevocationRecords(db, statements);
   return {
-    audit,
+    audit: (entry) => void noted.audit.push(entry),
     ...createGrantRecords(db),
     ...createAppliedTermsRecords(db),
-    ...createRevocationRecords(db),
     ...createKeyRecords(db),
-    async useAssertionId(clientId, jti, exp) {
-      const result = await db
-        .insertInto('assertion_ids')
-        .values({ client_id: clientId, jti, exp })
-        .onConflict((conflict) => conflict.columns(['client_id', 'jti']).doNothing())
-        .executeTakeFirst();
-      return result.numInsertedOrUpdatedRows === 1n;
+    ...revocations,
+    async appendEvent(event, targets) {
+      await revocations.appendEvent(event, targets);
+      noted.appended = event.n;
     },
+    useAssertionId: (clientId, jti, exp) => statements.addAssertionId(db, clientId, jti, exp),
   };
 }
