@@ -23,10 +23,11 @@ export class EntryTable {
   /** Whether a shard is this table's alone. One that is not is copied before it changes. */
   readonly #isOwn = new Uint8Array(shardCount);
   readonly #until: number[];
+  /** Bit k: whether a target of kind k can be in force. */
+  #kinds = 0;
   #size: number;
   #nextToExpire = 0;
   #filter: PresenceFilter;
-  #filterLog2: number;
   /** Shards that the filter knows; it says nothing of the others yet. */
   #filtered = 0;
 
@@ -35,9 +36,9 @@ export class EntryTable {
     this.#fingerprints = new Fingerprints(entries.epoch);
     this.#shards = [...entries.shards];
     this.#until = [...entries.until];
+    this.#noteKinds();
     this.#size = entries.size;
-    this.#filterLog2 = filterLog2For(entries.size);
-    this.#filter = new PresenceFilter(this.#filterLog2, shardCount);
+    this.#filter = new PresenceFilter(filterWordsFor(entries.size), shardCount);
   }
 
   get epoch(): string {
@@ -53,7 +54,12 @@ export class EntryTable {
    * @param kind Index in `targetKinds`, here and below.
    */
   has(kind: number): boolean {
-    return (this.#until[kind] ?? -1) >= 0;
+    return (this.#kinds & (1 << kind)) !== 0;
+  }
+
+  /** Whether any target of a kind other than these can be in force. */
+  hasBeside(kinds: number): boolean {
+    return (this.#kinds & ~kinds) !== 0;
   }
 
   find(kind: number, value: string): PackedEntry | undefined {
@@ -75,6 +81,7 @@ export class EntryTable {
    */
   add(kind: number, value: string, n: number, t: number, exp: number): boolean {
     this.#until[kind] = Math.max(this.#until[kind] ?? -1, exp);
+    this.#kinds |= 1 << kind;
     this.#fingerprints.take(kind, value);
     const { high, low } = this.#fingerprints;
     const changed = this.#put(shardOf(high), headOf(high, low), tailOf(low), n, t, exp);
@@ -86,6 +93,7 @@ export class EntryTable {
   /** Takes over what one shard of `entries`, of the same epoch, holds. */
   mergeShard(index: number, entries: PackedEntries): void {
     for (const [kind, exp] of entries.until.entries()) this.#until[kind] = Math.max(this.#until[kind] ?? -1, exp);
+    this.#noteKinds();
     const added = entries.shards[index];
     if (added === undefined) return;
     const held = this.#shards[index];
@@ -109,6 +117,7 @@ export class EntryTable {
    */
   expire(nowSeconds: number): boolean {
     for (const [kind, exp] of this.#until.entries()) if (exp < nowSeconds) this.#until[kind] = -1;
+    this.#noteKinds();
     let left = expireBudget;
     for (let visited = 0; visited < shardCount; visited++) {
       if (left <= 0) return false;
@@ -127,12 +136,16 @@ export class EntryTable {
     return true;
   }
 
+  #noteKinds(): void {
+    this.#kinds = this.#until.reduce((kinds, exp, kind) => (exp < 0 ? kinds : kinds | (1 << kind)), 0);
+  }
+
   /** Replaces a filter that is too full to be of use, or too large for what is left; and goes on with one that is being filled. */
   #keepFilter(): void {
-    const wanted = filterLog2For(this.#size);
-    if (wanted > this.#filterLog2 || wanted < this.#filterLog2 - 1) {
-      this.#filterLog2 = wanted;
-      this.#filter = new PresenceFilter(wanted, shardCount);
+    const { size } = this.#filter;
+    const words = filterWordsFor(this.#size);
+    if (this.#size > size * fullLoad || words * shardCount * 32 * 4 < size) {
+      this.#filter = new PresenceFilter(words, shardCount);
       this.#filtered = 0;
     }
     if (this.#filtered < shardCount) this.#filterNextShard();
@@ -178,11 +191,12 @@ export class EntryTable {
   }
 }
 
-/** Entries for one bit of the filter at most: then a quarter of the look-ups for what is not there go on to the table. */
-const filterLoad = 0.3;
-/** A word for each shard. */
-const minFilterLog2 = 15;
+/** Bits of a new filter for each entry: then one in eight look-ups for what is not there goes on to the table. More would be past 20 bytes an entry. */
+const bitsPerEntry = 5;
+/** Entries for one bit of the filter at most, from where on a larger one pays: a fifth of those look-ups would go on to the table. */
+const fullLoad = 0.3;
 
-function filterLog2For(size: number): number {
-  return Math.min(31, Math.max(minFilterLog2, Math.ceil(Math.log2(size / filterLoad))));
+/** For each shard. */
+function filterWordsFor(size: number): number {
+  return Math.max(1, Math.ceil((size * bitsPerEntry) / 32 / shardCount));
 }

@@ -81,6 +81,9 @@ const shardsPerTurn = 16;
 const latestT = 2 ** 37 - 1;
 const latestExp = 2 ** 38 - 1;
 
+/** As bits, by `kindIndex`. */
+const absoluteKinds = (1 << kindIndex.key) | (1 << kindIndex.token);
+
 class PackedRevocationSet implements RevocationSet {
   #version = 0;
   #table: EntryTable;
@@ -129,11 +132,11 @@ class PackedRevocationSet implements RevocationSet {
     const table = this.#table;
     if (table.size === 0) return undefined;
     const { claims, kid } = token;
-    const { sub, client_id, sid, txn, jti, act } = claims;
+    const found = absolute(table, 'key', kid) ?? absolute(table, 'token', claims.jti);
+    if (found !== undefined || !table.hasBeside(absoluteKinds)) return found;
+    const { sub, client_id, sid, txn, act } = claims;
     const audiences = typeof claims.aud === 'string' ? [claims.aud] : claims.aud;
     return (
-      absolute(table, 'key', kid) ??
-      absolute(table, 'token', jti) ??
       watermark(table, 'all', '', claims) ??
       watermark(table, 'subject', sub, claims) ??
       watermark(table, 'client', client_id, claims) ??
