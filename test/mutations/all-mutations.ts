@@ -5,6 +5,7 @@ import { attackOnDoorMutations } from './attacks-on-doors.ts';
 import { bindingMutations } from './binding.ts';
 import { clientProofMutations } from './client-proof.ts';
 import { clockMutations } from './clocks.ts';
+import { compactMetadataMutations } from './compact-metadata.ts';
 import { courierMutations } from './courier.ts';
 import { deploymentMutations } from './deployment.ts';
 import { freshnessMutations } from './freshness.ts';
@@ -36,6 +37,7 @@ export const allMutations: readonly Mutation[] = [
   ...clockMutations,
   ...streamAuditorMutations,
   ...interceptorMutations,
+  ...compactMetadataMutations,
   ...verifierAndSourceMutations,
   ...stalenessMutations,
   ...metricsMutations,

@@ -86,7 +86,7 @@ describe.each([
 
       const [answer] = answers;
       if (answer && late.length === 0) await service.refresh(answer.refresh_token);
-      const { txn } = claimsOf(access_token);
+      const { jti: txn } = claimsOf(access_token); // it began the chain
       const { events } = await unary(service.admin, 'queryEvents', { txn, kind: 'token.issued', page_size: 1000 }, options);
       expect(events.map(({ what }) => what.grant_type)).toEqual([
         ...Array(late.length === 0 ? 2 : 1).fill('refresh_token'),
@@ -144,6 +144,6 @@ function reasonsIn(outcomes: readonly Outcome[]): readonly (string | undefined)[
   return outcomes.flatMap((outcome) => ('reason' in outcome ? [outcome.reason] : []));
 }
 
-function claimsOf(token: string): { readonly txn: string } {
+function claimsOf(token: string): { readonly jti: string } {
   return JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString());
 }

@@ -48,7 +48,7 @@ export interface ComposedMesh {
 export async function composeMesh(options: ComposedOptions, outside: MeshOutside): Promise<ComposedMesh> {
   redactGrpcLog();
   const self = parseSpiffeId(options.self);
-  const { allowPlaintext = false, now = Date.now, newId = randomUUID, random = Math.random } = options;
+  const { allowPlaintext = false, compactMetadata = false, now = Date.now, newId = randomUUID, random = Math.random } = options;
   const { staleAfterMs = 5_000, maxLifeSeconds = 900, maxBlindMs = maxLifeSeconds * 1000 } = options;
   const tolerances = {
     clockToleranceSeconds: options.clockToleranceSeconds ?? 5,
@@ -59,7 +59,7 @@ export async function composeMesh(options: ComposedOptions, outside: MeshOutside
   const status = createStatusStream<MeshChange>();
   const signer = options.dpop === undefined ? undefined : createDpopSigner({ key: dpopKey(options.dpop), now, newId });
   const tls = outside.openTls(options, { onChange: (change) => status.report({ type: 'certificate', change }), now });
-  const shared = { certificate: tls.thumbprint, onChange: status.report, staleAfterMs, now, newId, random };
+  const shared = { certificate: tls.thumbprint, compactMetadata, onChange: status.report, staleAfterMs, now, newId, random };
   const [first, ...more] = outside.issuers(tls, signer);
   const issuers = await connectIssuers([{ ...first, ...shared }, ...more.map((other) => ({ ...other, ...shared }))]).catch(
     (error: unknown) => {

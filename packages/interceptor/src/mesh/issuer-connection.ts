@@ -23,6 +23,8 @@ export interface IssuerConnectionOptions {
   /** Default `spiffe://<trust domain of self>/token-exchange`. */
   readonly tokenExchangeAudience?: string;
   readonly staleAfterMs?: number | undefined;
+  /** Has its tokens carried as `tokenmesh-token` to audiences that take that. */
+  readonly compactMetadata: boolean;
   /** Thumbprint of the certificate that calls are made with now; `undefined` without one. */
   readonly certificate: () => string | undefined;
   /** Host of token-exchange, and its port where that is not 443, in proofs; default the issuer's. */
@@ -91,7 +93,7 @@ export async function connectIssuers(
 }
 
 async function connectIssuer(options: IssuerConnectionOptions): Promise<IssuerConnection> {
-  const { addresses, certificate, staleAfterMs, onChange, now, newId, random } = options;
+  const { addresses, certificate, compactMetadata, staleAfterMs, onChange, now, newId, random } = options;
   const self = parseSpiffeId(options.self);
   const trustDomain = trustDomainOf(self);
   const issuer = options.issuer ?? `https://token-exchange.${trustDomain}`;
@@ -116,7 +118,7 @@ async function connectIssuer(options: IssuerConnectionOptions): Promise<IssuerCo
   });
   const metrics = createIssuerMetrics(issuer, now);
   const source = createTokenSource({
-    ...{ exchange: metrics.timeExchange(exchangeClient.exchange), revoked: feed.set, certificate, now, random },
+    ...{ exchange: metrics.timeExchange(exchangeClient.exchange), revoked: feed.set, certificate, compactMetadata, now, random },
     onRevocation: (listener) => feed.onApplied(listener),
     onChange: (change) => onChange({ ...change, issuer }),
     onCounted: metrics.tokenChanged,

@@ -5,7 +5,7 @@ import type { NatsOptions } from '@tokenmesh/revocation/nats';
 import type { SigningKey } from '@tokenmesh/token';
 import type { AccessRules } from '../incoming/access-rules.ts';
 import type { ProofPolicy } from '../incoming/binding.ts';
-import type { RefusedCall } from '../incoming/server-interceptor.ts';
+import type { RefusedCall } from '../incoming/guarded-call.ts';
 import type { StreamCredentialService } from '../incoming/stream-credential.ts';
 import type { WorkloadCredential } from '../outgoing/workload-credential.ts';
 import { composeMesh } from './compose-mesh.ts';
@@ -83,6 +83,12 @@ export interface MeshOptions {
   readonly allowReflection?: boolean;
   /** Lets `client()` send tokens over plaintext to hosts other than this one. Default false: they are refused before a byte is sent. */
   readonly allowPlaintext?: boolean;
+  /**
+   * Sends tokens as `tokenmesh-token` metadata instead of `authorization` to audiences that are announced with `compact_metadata`: HTTP/2 may index it, so that
+   * a warm call carries one byte instead of its token. For meshes in which nothing on the way to a service strips unknown metadata, or logs them: what masks
+   * `authorization` does not know this key. Default false. Incoming calls are taken either way.
+   */
+  readonly compactMetadata?: boolean;
   /** Told of every incoming call that was refused. Default: nobody. */
   readonly onRefused?: (refused: RefusedCall) => void;
   /** Wall clock, milliseconds since epoch. Default `Date.now`. */

@@ -20,7 +20,7 @@ export function bearerMetadata(token: HeldToken): Metadata {
   let metadata = presented.get(token);
   if (!metadata) {
     metadata = new Metadata();
-    metadata.set('authorization', `${token.tokenType} ${token.compact}`);
+    metadata.set(token.metadataKey ?? 'authorization', `${token.tokenType} ${token.compact}`);
     presented.set(token, metadata);
   }
   return metadata;

@@ -10,6 +10,7 @@ import {
   status,
 } from '@grpc/grpc-js';
 import { context, trace } from '@opentelemetry/api';
+import { hasCredential } from '../incoming/bearer.ts';
 import { streamIdKey } from '../incoming/stream-credential.ts';
 import { spanAttributes, spanEvents } from '../semantic-conventions.ts';
 import { type Refusal, type RefusalStatus, refusalOf, refusalStatus, toStatus } from '../status.ts';
@@ -99,8 +100,8 @@ class BearerCall implements InnerCall, InterceptingListener, Bearer {
   start(metadata: Metadata, listener: Partial<InterceptingListener> = {}): void {
     this.#metadata = metadata;
     this.#listener = listener;
-    if (metadata.get('authorization').length > 0) {
-      // with a second value grpc-js ends the call INTERNAL before it is sent
+    if (hasCredential(metadata)) {
+      // with a second value grpc-js ends the call INTERNAL before it is sent, or the service refuses it
       this.#attempt.cancelWithStatus(status.CANCELLED, 'never started');
       listener.onReceiveStatus?.(refusalStatus('CREDENTIAL_AMBIGUOUS', { audience: this.#audience }) satisfies StatusObject);
       return;

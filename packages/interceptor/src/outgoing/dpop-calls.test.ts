@@ -9,7 +9,8 @@ import { exportSigningKey, generateSigningKey, nonceWindowMs } from '@tokenmesh/
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ProofPolicy } from '../incoming/binding.ts';
 import { callerOf } from '../incoming/caller.ts';
-import { type RefusedCall, type ServerInterceptors, serverInterceptors } from '../incoming/server-interceptor.ts';
+import type { RefusedCall } from '../incoming/guarded-call.ts';
+import { type ServerInterceptors, serverInterceptors } from '../incoming/server-interceptor.ts';
 import { refusalOf } from '../status.ts';
 import { orders as audience, createTestIssuer, type TestIssuer } from '../test-issuer.ts';
 import { bearerInterceptor } from './client-interceptor.ts';

@@ -125,9 +125,9 @@ function parametersOf({ audience, scope = '', onBehalfOf }: TokenRequest) {
   };
 }
 
-function readIssued(answer: Pick<ExchangeTokenResponse, 'access_token' | 'token_type' | 'expires_in'>): IssuedToken {
-  const { access_token = '', token_type = '', expires_in = 0 } = answer;
-  return { accessToken: access_token, tokenType: token_type, expiresInSeconds: expires_in };
+function readIssued(answer: Pick<ExchangeTokenResponse, 'access_token' | 'token_type' | 'expires_in' | 'compact_metadata'>): IssuedToken {
+  const { access_token = '', token_type = '', expires_in = 0, compact_metadata = false } = answer;
+  return { accessToken: access_token, tokenType: token_type, expiresInSeconds: expires_in, compactMetadata: compact_metadata };
 }
 
 /** The refusal of one of several requests, as the request alone would have met with it. */

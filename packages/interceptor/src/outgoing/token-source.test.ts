@@ -68,6 +68,25 @@ describe('createTokenSource', () => {
     expect(asked).toHaveLength(1);
   });
 
+  it('has a token carried under the compact key where both its audience and this workload take part, and nowhere else', async () => {
+    for (const [compactMetadata, announced, metadataKey] of [
+      [true, true, 'tokenmesh-token'],
+      [true, false, undefined],
+      [false, true, undefined],
+      [undefined, true, undefined],
+      [true, undefined, undefined],
+    ] as const) {
+      const one = createTokenSource({
+        exchange: async () => ({
+          ...{ accessToken: 'compact', tokenType: 'Bearer', expiresInSeconds: 300 },
+          ...(announced !== undefined && { compactMetadata: announced }),
+        }),
+        ...(compactMetadata !== undefined && { compactMetadata }),
+      });
+      expect((await one.get({ audience: orders })).metadataKey).toBe(metadataKey);
+    }
+  });
+
   it('keeps tokens of other audiences, scopes and callers apart', async () => {
     await obtain('t1');
     const caller = createCaller(

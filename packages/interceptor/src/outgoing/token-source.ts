@@ -1,5 +1,6 @@
 import type { RevocationSet } from '@tokenmesh/revocation';
 import { parseJws, parseScope, parseServiceTokenClaims, TokenError, tokenTypes, type VerifiedToken } from '@tokenmesh/token';
+import type { CredentialKey } from '../incoming/bearer.ts';
 import { type Caller, subjectTokenOf } from '../incoming/caller.ts';
 import { refusalOf } from '../status.ts';
 import { type ObtainSpan, startObtainSpan } from './obtain-span.ts';
@@ -19,6 +20,8 @@ export interface IssuedToken {
   readonly accessToken: string;
   readonly tokenType: string;
   readonly expiresInSeconds: number;
+  /** Whether its audience takes it as `tokenmesh-token` metadata, too (ours). Default false. */
+  readonly compactMetadata?: boolean;
 }
 
 /** A token that can be presented now. */
@@ -26,6 +29,8 @@ export interface HeldToken {
   readonly compact: string;
   readonly tokenType: string;
   readonly expMs: number;
+  /** Where calls carry it; default `authorization`. */
+  readonly metadataKey?: CredentialKey;
 }
 
 /** Tokens for outgoing calls, obtained once and reused. */
@@ -68,6 +73,8 @@ export interface TokenChange {
 
 export interface TokenSourceOptions {
   readonly exchange: (request: TokenRequest) => Promise<IssuedToken>;
+  /** Has tokens carried as `tokenmesh-token` to audiences of which token-exchange says that they take that. Default false: always as `authorization`. */
+  readonly compactMetadata?: boolean;
   /** Evicts held tokens; absent: only `drop` does. */
   readonly revoked?: Pick<RevocationSet, 'version' | 'find'>;
   /**
@@ -116,7 +123,7 @@ const maxBackoffMs = 30_000;
 
 export function createTokenSource(options: TokenSourceOptions): ObservedTokenSource {
   const { exchange, revoked, onRevocation, onChange = () => {}, certificate = () => undefined, maxEntries = 10_000 } = options;
-  const { onCounted = () => {}, now = Date.now, random = Math.random } = options;
+  const { compactMetadata = false, onCounted = () => {}, now = Date.now, random = Math.random } = options;
   const entries = new Map<string, Entry>();
   const owners = new WeakMap<HeldToken, Entry>();
 
@@ -207,6 +214,7 @@ export function createTokenSource(options: TokenSourceOptions): ObservedTokenSou
         entry.held = {
           compact: issued.accessToken,
           tokenType: issued.tokenType,
+          ...(compactMetadata && issued.compactMetadata && { metadataKey: 'tokenmesh-token' }),
           expMs: askedAtMs + lifeMs,
           refreshAtMs: askedAtMs + lifeMs * (0.5 + 0.05 * entry.spread),
           guardMs: Math.min(guardMs, lifeMs / 10),

@@ -57,7 +57,8 @@ export function memoryIssuerChannel(
         const cnf: Confirmation = { ...(x5t !== undefined && { 'x5t#S256': x5t }), ...(jkt !== undefined && { jkt }) };
         const { compact, claims } = issuer.exchange(self, request, x5t === undefined && jkt === undefined ? undefined : cnf);
         onExchange({ ...asked, outcome: 'issued', jti: claims.jti });
-        return { accessToken: compact, tokenType: jkt === undefined ? 'Bearer' : 'DPoP', expiresInSeconds: claims.exp - claims.iat };
+        const tokenType = jkt === undefined ? 'Bearer' : 'DPoP';
+        return { accessToken: compact, tokenType, expiresInSeconds: claims.exp - claims.iat, compactMetadata: true };
       } catch (error) {
         onExchange({ ...asked, outcome: error instanceof TokenError ? error.reason : 'unavailable' });
         throw error instanceof TokenError ? refused(error.reason) : error;

@@ -99,6 +99,7 @@ const annotations: Readonly<Record<string, Annotation>> = {
   audiences: { description: 'Services that tokens can be for.' },
   'audiences[].id': { description: 'Its SPIFFE ID.', ...spiffeId },
   'audiences[].scopes': { description: 'Scopes that it knows (RFC 6749 section 3.3).' },
+  'audiences[].compact_metadata': { description: 'Whether callers may send its tokens as tokenmesh-token metadata.' },
   'audiences[].format': { description: 'Form of tokens for it: jwt, or opaque ones that it introspects.' },
   grants: { description: 'Who may obtain tokens for whom; at most one for each two. What no grant allows is refused.' },
   'grants[].from': { description: 'The workload that obtains tokens.', ...spiffeId },

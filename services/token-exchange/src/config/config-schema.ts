@@ -254,6 +254,7 @@ export const configSchema = z.strictObject(
             id: spiffeId,
             scopes: z.array(scopeToken, list).min(1, { error: 'empty, expected at least one scope' }),
             format: z.enum(['jwt', 'opaque'], { error: 'expected jwt or opaque' }).default('jwt'),
+            compact_metadata: z.boolean({ error: 'expected true or false' }).default(false),
           },
           mapping,
         ),

@@ -99,6 +99,7 @@ issuers:
     expect(config?.tokens.sessionSeconds).toBe(3600);
     const delegation = { scopes: ['orders.read'], issuers: ['https://accounts.shop.test/'] };
     expect(config?.grants).toMatchObject([{ refresh: true, format: 'opaque', delegation }]);
+    expect(config?.grants[0]).not.toHaveProperty('compactMetadata');
     expect(config?.subjectIssuers).toMatchObject([
       {
         keys: { url: 'https://accounts.shop.test/.well-known/openid-configuration', discovers: 'https://accounts.shop.test/' },
@@ -109,6 +110,11 @@ issuers:
       { keys: { url: 'https://b.test/keys' }, subjectClaim: 'email', subjectPrefix: 'b:', requiredClaims: { hd: 'b.test' } },
       { keys: { jwks: expect.stringContaining('keys') }, algorithms: ['ES256'] },
     ]);
+  });
+
+  it('may say that an audience takes compact metadata', () => {
+    const { config } = load(yaml({ 'orders.write]\ngrants': 'orders.write]\n    compact_metadata: true\ngrants' }));
+    expect(config?.grants).toMatchObject([{ to: 'spiffe://shop.test/orders', compactMetadata: true }]);
   });
 
   it.each<[string, string, string]>([

@@ -111,6 +111,7 @@ function build(file: ConfigFile, folder: string, files: ConfigFiles): Config {
   const { trust_domain: trustDomain, listen, facade, tls, store, keys, nats, tokens, revocation, limits } = file;
   const issuer = file.issuer ?? `https://token-exchange.${trustDomain}`;
   const opaqueAudiences = new Set(file.audiences.filter(({ format }) => format === 'opaque').map(({ id }) => id));
+  const compactAudiences = new Set(file.audiences.filter(({ compact_metadata }) => compact_metadata).map(({ id }) => id));
   return {
     issuer,
     trustDomain,
@@ -162,6 +163,7 @@ function build(file: ConfigFile, folder: string, files: ConfigFiles): Config {
       delegation: delegation && { scopes: delegation.scopes, ...(delegation.issuers && { issuers: delegation.issuers }) },
       ...(refresh && { refresh }),
       ...(opaqueAudiences.has(to) && { format: 'opaque' as const }),
+      ...(compactAudiences.has(to) && { compactMetadata: true as const }),
       ...(max_life !== undefined && { maxLifeSeconds: max_life / 1000 }),
       ...(binding !== undefined && { binding }),
     })),

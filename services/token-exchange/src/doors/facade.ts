@@ -97,7 +97,7 @@ function createApp({ operations, log, url, dpopNonces }: FacadeOptions): Hono<No
 
   app.post('/token', async (c) => {
     const response = await operations.exchange({ ...emptyExchange, ...(await readParameters(c, exchangeParameters)) }, evidenceOf(c, url));
-    return c.json(presentMembers(response), 200, noStore);
+    return c.json(presentMembers({ ...response, compact_metadata: undefined }), 200, noStore); // which is of gRPC
   });
   app.post('/introspect', async (c) => {
     const response = await operations.introspect(

@@ -3,7 +3,7 @@ import { type JsonObject, parseServiceTokenClaims, type ServiceTokenClaims, sign
 import type { StoreTransaction } from '../record/store.ts';
 import type { Issuer } from './issuer.ts';
 import { hashOpaqueToken, newOpaqueToken, opaqueTokenType } from './opaque-token.ts';
-import type { TokenFormat } from './policy.ts';
+import type { Decision, TokenFormat } from './policy.ts';
 
 /** RFC 8693 section 3, as far as an access token can be called so. */
 export const accessTokenType = 'urn:ietf:params:oauth:token-type:access_token';
@@ -22,20 +22,21 @@ export function isRequestableTokenType(type: string): boolean {
  * Makes the access token of these claims, in the form that was asked for or that its audience has: signed, or put on record.
  *
  * @param requestedTokenType One that `isRequestableTokenType` knows.
- * @param audienceFormat Of the audience; default `jwt`. An audience of opaque tokens has no other.
+ * @param audience How it wants its tokens: the format, default `jwt`, and an audience of opaque tokens has no other; whether they may come as
+ *   `tokenmesh-token` metadata, which the answer says.
  * @throws {TokenError} REQUEST_INVALID when a JWT was asked for and the audience takes opaque tokens only; TOKEN_MALFORMED when the claims do
  *   not make a token.
  */
 export async function writeAccessToken(
   claims: ServiceTokenClaims,
   requestedTokenType: string,
-  audienceFormat: TokenFormat | undefined,
+  audience: Pick<Extract<Decision, { allowed: true }>, 'format' | 'compactMetadata'>,
   transaction: StoreTransaction,
   issuer: Issuer,
 ): Promise<ExchangeTokenResponse> {
   const asked = formats[requestedTokenType];
-  const format = asked === 'any' || asked === undefined ? (audienceFormat ?? 'jwt') : asked;
-  if (format === 'jwt' && audienceFormat === 'opaque') throw new TokenError('REQUEST_INVALID', 'the audience takes opaque tokens only');
+  const format = asked === 'any' || asked === undefined ? (audience.format ?? 'jwt') : asked;
+  if (format === 'jwt' && audience.format === 'opaque') throw new TokenError('REQUEST_INVALID', 'the audience takes opaque tokens only');
   return {
     access_token: format === 'jwt' ? signServiceToken(claims, issuer.keys.token.signing) : await recordOpaqueToken(claims, transaction),
     issued_token_type: requestedTokenType,
@@ -43,6 +44,7 @@ export async function writeAccessToken(
     expires_in: claims.exp - claims.iat,
     scope: claims.scope,
     refresh_token: '',
+    compact_metadata: audience.compactMetadata ?? false,
   };
 }
 

@@ -123,23 +123,24 @@ async function issueAnew(
   const sessionExp = Math.min(iat + issuer.config.tokens.sessionSeconds, notAfter);
   const beginsSession = decision.refresh && !actor && subject?.sid === undefined && sessionExp > exp;
   const sid = beginsSession ? issuer.newId() : subject?.sid;
+  const jti = issuer.newId();
   const claims: ServiceTokenClaims = {
     iss: issuer.config.issuer,
     sub: subject?.sub ?? client.id,
     aud: audience,
     exp,
     iat,
-    jti: issuer.newId(),
+    jti,
     client_id: client.id,
     scope: formatScope(decision.scope),
-    txn: subject?.txn ?? issuer.newId(),
+    txn: subject?.txn ?? jti,
     rn,
     ...(subject && { act: { sub: actor?.sub ?? client.id, ...(subject.act && { act: subject.act }) } }),
     ...(subject?.may_act && { may_act: subject.may_act }),
     ...(sid !== undefined && { sid }),
     ...(cnf && { cnf }),
   };
-  const response = await writeAccessToken(claims, requestedTokenType, decision.format, transaction, issuer);
+  const response = await writeAccessToken(claims, requestedTokenType, decision, transaction, issuer);
   if (!beginsSession || sid === undefined) return { response, claims, rule: decision.rule };
   const { subjectIssuer } = target;
   const others = { requestedTokenType, ...(subjectIssuer !== undefined && { subjectIssuer }) };
@@ -181,7 +182,7 @@ async function issueByRefresh(
     ...(cnf && { cnf }),
   };
   const requestedTokenType = request.requested_token_type ? asked : grant.requestedTokenType;
-  const response = await writeAccessToken(claims, requestedTokenType, decision.format, transaction, issuer);
+  const response = await writeAccessToken(claims, requestedTokenType, decision, transaction, issuer);
   const rotated = await rotate(family, { response, claims, rule: decision.rule }, request, transaction, issuer);
   if (rotated) return rotated;
   // used on another replica in the meantime: the record now says how

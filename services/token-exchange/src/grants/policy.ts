@@ -19,6 +19,8 @@ export interface Grant {
   readonly refresh?: boolean;
   /** Form of the tokens: the audience's; default `jwt`. */
   readonly format?: TokenFormat;
+  /** Present when the audience takes its tokens as `tokenmesh-token` metadata, too. */
+  readonly compactMetadata?: true;
 }
 
 /** What a workload may ask for on behalf of others. */
@@ -61,6 +63,8 @@ export type Decision =
       readonly refresh?: true;
       /** Present when the audience wants another form than `jwt`. */
       readonly format?: TokenFormat;
+      /** Present when the audience takes its tokens as `tokenmesh-token` metadata, too. */
+      readonly compactMetadata?: true;
     }
   | { readonly allowed: false; readonly rule: string; readonly reason: Reason };
 
@@ -156,6 +160,7 @@ export function createPolicy(options: PolicyOptions): Policy {
       ...(grant?.binding && { binding: grant.binding }),
       ...(grant?.refresh && { refresh: true }),
       ...(grant?.format && grant.format !== 'jwt' && { format: grant.format }),
+      ...(grant?.compactMetadata && { compactMetadata: true }),
     };
   }
 

@@ -17,6 +17,10 @@ export interface ExchangeTokenResponse {
    */
   'scope'?: (string);
   'refresh_token'?: (string);
+  /**
+   * Whether the audience takes the token as `tokenmesh-token` metadata as well as `authorization`, so that HTTP/2 need not send it whole on every call (ours).
+   */
+  'compact_metadata'?: (boolean);
 }
 
 export interface ExchangeTokenResponse__Output {
@@ -35,4 +39,8 @@ export interface ExchangeTokenResponse__Output {
    */
   'scope': (string);
   'refresh_token': (string);
+  /**
+   * Whether the audience takes the token as `tokenmesh-token` metadata as well as `authorization`, so that HTTP/2 need not send it whole on every call (ours).
+   */
+  'compact_metadata': (boolean);
 }
