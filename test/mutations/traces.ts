@@ -143,4 +143,14 @@ export const traceMutations: readonly Mutation[] = [
     put: 'await next();',
     fails: { file: 'test/three-hops-are-one-trace.test.ts', title: 'is a server span in the trace of who asked, with what was decided' },
   },
+  {
+    of: ['traces'],
+    file: 'services/token-exchange/src/revocation/outbox.ts',
+    find: 'traceparent = traced.get(n)',
+    put: 'traceparent',
+    fails: {
+      file: tracesTest,
+      title: 'goes with an event that the courier takes on a later attempt, so that verifiers are linked to who asked for it',
+    },
+  },
 ];

@@ -108,6 +108,16 @@ describe('the span of a revocation', () => {
     expect((await finished('tokenmesh.revocation.publish'))[0]?.attributes['tokenmesh.revocation.broadcast']).toBe('pending');
   });
 
+  it('goes with an event that the courier takes on a later attempt, so that verifiers are linked to who asked for it', async () => {
+    courierIsUp = false;
+    await inCall(() => revoke('a'));
+    const [publishing] = await finished('tokenmesh.revocation.publish');
+    courierIsUp = true;
+    await expect.poll(() => published.map(({ n }) => n), { timeout: 5_000 }).toEqual([1]);
+    const { traceId, spanId } = publishing?.spanContext() ?? {};
+    expect(published[0]?.traceparent).toBe(`00-${traceId}-${spanId}-01`);
+  });
+
   it('sends no context where it is not sampled', async () => {
     sampled = false;
     await revoke('a');

@@ -27,6 +27,8 @@ export interface OutboxOptions {
 /** Events that a sweep has in memory, and how many times as many it hands over. */
 const sweepSize = 100;
 const maxPages = 10;
+/** Events of which it is kept in memory which span published them, while the courier does not take them. */
+const maxTraced = 10_000;
 /** What the courier took is marked together, after this long: what is not marked at a crash is handed over once more, and nobody minds. */
 const markingMs = 50;
 /** An answer waits this long for the courier before it says `pending`; a healthy one takes a millisecond. */
@@ -36,6 +38,8 @@ export function createOutbox({ store, publisher, epoch, onProblem }: OutboxOptio
   const publishing = new Map<number, Promise<boolean>>();
   /** What the courier has and the record does not know yet. */
   const taken = new Set<number>();
+  /** What goes with events that the courier did not take, when it does: verifiers link to the request that was made long ago. */
+  const traced = new Map<number, string>();
   let marking: Promise<void> | undefined;
 
   async function markTaken(): Promise<void> {
@@ -48,11 +52,17 @@ export function createOutbox({ store, publisher, epoch, onProblem }: OutboxOptio
 
   function take(n: number): true {
     taken.add(n);
+    traced.delete(n);
     marking ??= markTaken().catch(onProblem);
     return true;
   }
 
-  function publish({ n, compact, traceparent }: BroadcastEvent): Promise<boolean> {
+  /** Another replica has handed over what is before the oldest that is left. */
+  function forgetBefore(oldest = Number.POSITIVE_INFINITY): void {
+    for (const n of traced.keys()) if (n < oldest) traced.delete(n);
+  }
+
+  function publish({ n, compact, traceparent = traced.get(n) }: BroadcastEvent): Promise<boolean> {
     if (!publisher) return Promise.resolve(true);
     if (taken.has(n)) return Promise.resolve(take(n)); // marking it has failed before
     const underWay = publishing.get(n);
@@ -63,6 +73,7 @@ export function createOutbox({ store, publisher, epoch, onProblem }: OutboxOptio
         () => take(n),
         (error: unknown) => {
           onProblem(error);
+          if (traceparent !== undefined && traced.size < maxTraced) traced.set(n, traceparent);
           return false;
         },
       )
@@ -77,6 +88,7 @@ export function createOutbox({ store, publisher, epoch, onProblem }: OutboxOptio
       if (!publisher) return;
       for (let page = 0; page < maxPages; page++) {
         const events = await store.unsentEvents(sweepSize);
+        if (page === 0) forgetBefore(events[0]?.n);
         for (const event of events) if (!(await publish(event))) return; // the courier is away: the next sweep tries again
         await marking; // or the next page would be this one
         if (events.length < sweepSize || events.some(({ n }) => taken.has(n))) return;
