@@ -1,9 +1,10 @@
-// Writes the generated types of proto/src/gen, or with --check fails when they are not what the .proto files say.
+// Writes what is generated in proto/src/gen, types and descriptions, or with --check fails when it is not what the .proto files say.
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { loadOptions, protoRoot } from './src/options.ts';
+import { loadOptions, protoRoot, tokenmeshFiles } from './src/options.ts';
 
 function generate(outDir: string): void {
   const flags = [
@@ -28,7 +29,43 @@ function generate(outDir: string): void {
         .replace(/[ \t]+$/gm, ''),
     );
   }
+  writeFileSync(join(outDir, 'tokenmesh.json'), `${JSON.stringify(parseFiles(tokenmeshFiles), null, 1)}\n`);
 }
+
+/** What this script needs of protobufjs, the parser that proto-loader uses. */
+interface Protobuf {
+  readonly Root: new () => {
+    resolvePath: (origin: string, target: string) => string;
+    loadSync(files: readonly string[], options: { readonly keepCase: boolean }): unknown;
+    resolveAll(): { toJSON(): Namespace };
+  };
+}
+
+interface Namespace {
+  nested?: Record<string, Namespace>;
+}
+
+/**
+ * The files parsed, as proto-loader's `fromJSON` takes them. Without the definition of descriptors, and of the option that extends them: options are
+ * there as they were read, and the rest is a third of what a start would take.
+ */
+function parseFiles(files: readonly string[]): Namespace {
+  const loader = createRequire(realpathSync(createRequire(import.meta.url).resolve('@grpc/proto-loader')));
+  loader('.'); // teaches protobufjs the well-known files
+  // the cast holds: proto-loader depends on it
+  const { Root } = loader('protobufjs') as Protobuf;
+  const root = new Root();
+  root.resolvePath = (_, target) => (target.startsWith('google/protobuf/') ? target : join(protoRoot, target));
+  root.loadSync(files, { keepCase: loadOptions.keepCase });
+  const parsed = root.resolveAll().toJSON();
+  const wellKnown = parsed.nested?.google?.nested?.protobuf?.nested ?? {};
+  for (const name of Object.keys(wellKnown)) if (!usedWellKnown.has(name)) delete wellKnown[name];
+  delete parsed.nested?.tokenmesh?.nested?.v1?.nested?.access;
+  return parsed;
+}
+
+/** Of google.protobuf; a message that has another one as a field would not load. */
+const usedWellKnown = new Set(['Any', 'Duration']);
 
 function protoFiles(): string[] {
   return ['tokenmesh', 'shop', 'google', 'opentelemetry'].flatMap((dir) =>
@@ -41,7 +78,7 @@ function protoFiles(): string[] {
 
 function filesUnder(dir: string): string[] {
   return readdirSync(dir, { recursive: true, encoding: 'utf8' })
-    .filter((file) => file.endsWith('.ts'))
+    .filter((file) => /\.(?:ts|json)$/.test(file))
     .sort();
 }
 

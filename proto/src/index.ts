@@ -4,18 +4,13 @@ import type { ProtoGrpcType as FeedTypes } from './gen/revocation_feed.ts';
 import type { ProtoGrpcType as RpcTypes } from './gen/status.ts';
 import type { ProtoGrpcType as StreamCredentialTypes } from './gen/stream_credential.ts';
 import type { ProtoGrpcType as ExchangeTypes } from './gen/token_exchange.ts';
-import { grpcObject, loadProto } from './load.ts';
+import parsed from './gen/tokenmesh.json' with { type: 'json' };
+import { definePackage, grpcObject } from './load.ts';
 
 type Loaded = AdminTypes & FeedTypes & RpcTypes & StreamCredentialTypes & ExchangeTypes;
 
 /** The definition of `tokenmesh.v1` and `google.rpc`: what `mesh.server()` reads access rules from, and what servers are built from. */
-export const tokenmeshPackage: PackageDefinition = loadProto(
-  'tokenmesh/v1/admin.proto',
-  'tokenmesh/v1/revocation_feed.proto',
-  'tokenmesh/v1/stream_credential.proto',
-  'tokenmesh/v1/token_exchange.proto',
-  'google/rpc/status.proto',
-);
+export const tokenmeshPackage: PackageDefinition = definePackage(parsed);
 
 const loaded = grpcObject<Loaded>(tokenmeshPackage);
 

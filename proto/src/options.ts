@@ -10,3 +10,12 @@ export const protoRoot: string = fileURLToPath(new URL('..', import.meta.url));
  * 2^53), enums are their names, absent fields have their defaults, and a oneof tells by its name which member is set.
  */
 export const loadOptions = { keepCase: true, longs: Number, enums: String, defaults: true, oneofs: true } as const;
+
+/** The `.proto` files of the mesh itself, relative to `protoRoot`. */
+export const tokenmeshFiles: readonly string[] = [
+  'tokenmesh/v1/admin.proto',
+  'tokenmesh/v1/revocation_feed.proto',
+  'tokenmesh/v1/stream_credential.proto',
+  'tokenmesh/v1/token_exchange.proto',
+  'google/rpc/status.proto',
+];
