@@ -57,9 +57,9 @@ export function createOutbox({ store, publisher, epoch, onProblem }: OutboxOptio
     return true;
   }
 
-  /** Another replica has handed over what is before the oldest that is left. */
-  function forgetBefore(oldest = Number.POSITIVE_INFINITY): void {
-    for (const n of traced.keys()) if (n < oldest) traced.delete(n);
+  /** Of these, another replica has handed over what is before the oldest that is left. */
+  function forget(known: readonly number[], oldest = Number.POSITIVE_INFINITY): void {
+    for (const n of known) if (n < oldest) traced.delete(n);
   }
 
   function publish({ n, compact, traceparent = traced.get(n) }: BroadcastEvent): Promise<boolean> {
@@ -87,8 +87,9 @@ export function createOutbox({ store, publisher, epoch, onProblem }: OutboxOptio
     async sweep() {
       if (!publisher) return;
       for (let page = 0; page < maxPages; page++) {
+        const known = page === 0 ? [...traced.keys()] : []; // what is committed after the question is not in its answer
         const events = await store.unsentEvents(sweepSize);
-        if (page === 0) forgetBefore(events[0]?.n);
+        forget(known, events[0]?.n);
         for (const event of events) if (!(await publish(event))) return; // the courier is away: the next sweep tries again
         await marking; // or the next page would be this one
         if (events.length < sweepSize || events.some(({ n }) => taken.has(n))) return;
