@@ -1,7 +1,12 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import net, { type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { promisify } from 'node:util';
 import { credentials } from '@grpc/grpc-js';
 import { unary } from '@tokenmesh/interceptor';
@@ -58,4 +63,31 @@ it('finds a token in a label of a metric that is scraped', async () => {
   expect(await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()).toContain(token);
   server.close();
   expect(takeLeaked()).toContain(found);
+});
+
+it.each([
+  ['rmSync', (directory: string) => rmSync(directory, { recursive: true })],
+  ['rm', (directory: string) => rm(directory, { recursive: true })],
+])('finds a token in a record in SQLite before %s removes its directory', async (_, remove) => {
+  const directory = mkdtempSync(join(tmpdir(), 'planted-'));
+  const record = new DatabaseSync(join(directory, 'record.db'));
+  record.exec('CREATE TABLE audit (n INTEGER, detail TEXT)');
+  record.prepare('INSERT INTO audit VALUES (1, ?)').run(JSON.stringify({ detail: token }));
+  record.close();
+  await remove(directory);
+  expect(takeLeaked()).toContain(`record.db audit: ${found}`);
+});
+
+it('finds a token in what is sent to PostgreSQL', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'planted-'));
+  const path = join(directory, '.s.PGSQL.5432');
+  const server = net.createServer((socket) => socket.resume()).listen(path);
+  await once(server, 'listening');
+  const client = net.connect(path);
+  client.write(`\0\0\0\x20${token}\0`);
+  client.end();
+  await once(client, 'close');
+  server.close();
+  rmSync(directory, { recursive: true });
+  expect(takeLeaked()).toContain(`PostgreSQL: ${found}`);
 });

@@ -1,12 +1,15 @@
 import { ChildProcess } from 'node:child_process';
+import fs from 'node:fs';
 import http2 from 'node:http2';
 import { syncBuiltinESMExports } from 'node:module';
+import { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { afterAll, afterEach, expect } from 'vitest';
 import { createTokenScanner, tokensIn } from './tokens-in.ts';
+import { tokensInDatabases, tokensInRecord } from './tokens-in-records.ts';
 
-// Whatever leaves is looked through: what the process of a test file prints, what processes that it starts print, what OpenTelemetry exports to it, and what it
-// scrapes. A token in it fails the test during which it left.
+// Whatever leaves is looked through: what the process of a test file prints, what processes that it starts print, what OpenTelemetry exports to it, what it
+// scrapes, what it sends to PostgreSQL, and the SQLite databases in the directories that it removes. A token in it fails the test during which it was seen.
 const leaked: string[] = [];
 
 function watchPrinted(stream: NodeJS.WriteStream): void {
@@ -62,6 +65,42 @@ function watchScrapes(): void {
   };
 }
 
+/** A message to PostgreSQL is written at once, with all its values as they are. */
+function watchPostgres(): void {
+  const { connect } = Socket.prototype;
+  Socket.prototype.connect = function (this: Socket, ...args: [never]) {
+    connect.apply(this, args); // puts the usual `write` in its place
+    // net.connect hands its arguments on as one list
+    const [target] = (args as unknown[]).flat() as [{ readonly path?: unknown } | string | number | undefined];
+    if (/\/\.s\.PGSQL\.\d+$/.test(String(typeof target === 'object' ? target.path : target))) {
+      const write = this.write.bind(this);
+      this.write = ((chunk: string | Uint8Array, ...rest: []) => {
+        leaked.push(...tokensInRecord(textOf(chunk)).map((found) => `PostgreSQL: ${found}`));
+        return write(chunk, ...rest);
+      }) as typeof write;
+    }
+    return this;
+  };
+}
+
+function watchRemoved(): void {
+  const { rmSync } = fs;
+  const { rm } = fs.promises;
+  const look = (path: fs.PathLike) => {
+    const directory = String(path);
+    if (fs.statSync(directory, { throwIfNoEntry: false })?.isDirectory()) leaked.push(...tokensInDatabases(directory));
+  };
+  fs.rmSync = (path, options) => {
+    look(path);
+    rmSync(path, options);
+  };
+  fs.promises.rm = async (path, options) => {
+    look(path);
+    await rm(path, options);
+  };
+  syncBuiltinESMExports();
+}
+
 watchPrinted(process.stdout);
 watchPrinted(process.stderr);
 for (const level of ['log', 'info', 'warn', 'error', 'debug', 'trace'] as const) {
@@ -74,6 +113,8 @@ for (const level of ['log', 'info', 'warn', 'error', 'debug', 'trace'] as const)
 watchProcesses();
 watchExports();
 watchScrapes();
+watchPostgres();
+watchRemoved();
 
 const expectNone = () => expect(leaked.splice(0), 'tokens that left').toEqual([]);
 afterEach(expectNone);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createCertificateAuthority } from '@tokenmesh/shop/demo';
 import { exportJwk, exportSigningKey, generateSigningKey, signClientAssertion } from '@tokenmesh/token';
+import { lookThroughDatabases } from './looked-through.ts';
 import { type Program, type ProgramOptions, runProgram, startProgram } from './program.ts';
 import { createTemporaryDirectory } from './temporary-directory.ts';
 
@@ -37,6 +38,7 @@ export interface FaultMesh {
   ): Promise<{ readonly code: number | null; readonly output: string }>;
   /** What `audit-verify` says of the record that one of this name used, and whether the audit holds. */
   verifyAudit(name: string): Promise<{ readonly holds: boolean; readonly output: string }>;
+  /** Looks for tokens in the records in SQLite, and removes everything. */
   remove(): void;
 }
 
@@ -115,6 +117,9 @@ export async function createFaultMesh(more: readonly string[] = []): Promise<Fau
       const { code, output } = await runProgram(main, ['audit-verify', '--config', fileOf(name)]);
       return { holds: code === 0, output: output.trim().split('\n').at(-1) ?? '' };
     },
-    remove,
+    remove() {
+      lookThroughDatabases(directory);
+      remove();
+    },
   };
 }

@@ -2,6 +2,7 @@
 import { parseArgs, styleText } from 'node:util';
 import type { Campaign, StoreKind, Verdict } from './campaign.ts';
 import { kill } from './kill.ts';
+import { takeLookedThrough } from './looked-through.ts';
 import { races } from './races.ts';
 import { refresh } from './refresh.ts';
 import { revocation } from './revocation.ts';
@@ -73,12 +74,13 @@ async function run(names: readonly string[]): Promise<void> {
     const campaign = campaigns[name];
     if (!campaign) continue;
     const startedAt = performance.now();
-    const verdicts = await campaign.run({
+    const judged = await campaign.run({
       ...{ quick: values.quick, long: values.long, seed, report },
       rounds: values.rounds === undefined ? undefined : Number(values.rounds),
       only: values.only === undefined ? undefined : Number(values.only),
       stores: storeKinds.filter((kind) => values.store === undefined || values.store === kind),
     });
+    const verdicts = [...judged, ofWhatWasWritten(name)];
     report('');
     const seconds = Math.round((performance.now() - startedAt) / 1000);
     results.push({ campaign: name, seconds, verdicts });
@@ -86,6 +88,13 @@ async function run(names: readonly string[]): Promise<void> {
   }
   if (values.output === 'json') process.stdout.write(`${JSON.stringify({ seed, campaigns: results }, null, 2)}\n`);
   if (results.some(({ verdicts }) => verdicts.some(({ violations }) => violations.length > 0))) process.exitCode = 1;
+}
+
+/** No campaign may leave a token or a key in what its processes print, in its records and histories, nor in what is said of it. */
+function ofWhatWasWritten(campaign: string): Verdict {
+  const { characters, found } = takeLookedThrough();
+  const counts = { 'kB looked through for tokens and keys': Math.round(characters / 1000) };
+  return { name: `${campaign}, what was written`, counts, violations: found };
 }
 
 /** One line that changes on a terminal, and one in a while in a log. */

@@ -1,6 +1,7 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import { lookThroughStream } from './looked-through.ts';
 
 /** A Node program in a process of its own. */
 export interface Program {
@@ -100,10 +101,11 @@ process.once('exit', () => {
   for (const child of owned) child.kill('SIGKILL');
 });
 
-/** Starts a process that does not outlive this one. */
+/** Starts a process that does not outlive this one. What it writes is looked through for tokens. */
 export function spawnOwned(command: string, args: readonly string[], options: SpawnOptions): ChildProcess {
   const child = spawn(command, args, options);
   owned.add(child);
+  for (const stream of ['stdout', 'stderr'] as const) lookThroughStream(`${stream} of ${command}`, child[stream]);
   child.once('exit', () => owned.delete(child));
   return child;
 }

@@ -1,9 +1,10 @@
+import { writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Campaign, CampaignOptions, Verdict } from './campaign.ts';
 import { type Equipment, findEquipment } from './revocation/equipment.ts';
 import { faultsFor } from './revocation/faults.ts';
-import { writeHistory } from './revocation/history.ts';
+import { historyText } from './revocation/history.ts';
 import { type Lateness, nearerToBound } from './revocation/oracle.ts';
 import { tryParts } from './revocation/parts/try-parts.ts';
 import { createSchedule, describeSchedule, type Schedule } from './revocation/schedule.ts';
@@ -95,7 +96,7 @@ function violationsOf({ schedule, judgement, history, failure }: Trial, seed: nu
   const found = [...violations, ...vacuous.map((what) => `it proves nothing: ${what}`)];
   if (found.length === 0 || !history) return found;
   const file = join(tmpdir(), `tokenmesh-revocation-${seed}-${schedule.name.replace(' ', '-')}.jsonl`);
-  writeHistory(file, history);
+  writeFileSync(file, historyText(history));
   return found.map((what) => `${schedule.name}: ${what} (${again}; ${file})`);
 }
 

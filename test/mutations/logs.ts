@@ -127,4 +127,40 @@ export const logMutations: readonly Mutation[] = [
       case: 'an opaque token',
     },
   },
+  {
+    of: ['logs'],
+    file: 'test/no-tokens-in-output.ts',
+    find: '\nwatchPostgres();\n',
+    put: '\n',
+    fails: { file: 'test/no-tokens-in-output.test.ts', title: 'finds a token in what is sent to PostgreSQL' },
+  },
+  {
+    of: ['logs'],
+    file: 'test/no-tokens-in-output.ts',
+    find: '\nwatchRemoved();\n',
+    put: '\n',
+    fails: {
+      file: 'test/no-tokens-in-output.test.ts',
+      title: 'finds a token in a record in SQLite before %s removes its directory',
+      case: 'rmSync',
+    },
+  },
+  {
+    of: ['logs'],
+    file: 'test/faults/program.ts',
+    find: ', child[stream]);',
+    put: ', null);',
+    fails: {
+      file: 'test/faults/looked-through.test.ts',
+      title: 'finds a token in what a process of a campaign writes to its %s',
+      case: 'stdout',
+    },
+  },
+  {
+    of: ['logs'],
+    file: 'test/faults/fault-mesh.ts',
+    find: '      lookThroughDatabases(directory);\n',
+    put: '',
+    fails: { file: 'test/faults/looked-through.test.ts', title: 'finds a token in a record before its mesh is removed' },
+  },
 ];

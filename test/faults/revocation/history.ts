@@ -1,4 +1,3 @@
-import { writeFileSync } from 'node:fs';
 import type { Target } from '@tokenmesh/revocation';
 
 /**
@@ -131,7 +130,7 @@ export function createHistory(name: string): History {
   return { name, facts, note: (fact) => void facts.push(fact) };
 }
 
-/** Writes a history down, one fact a line, as JSON. */
-export function writeHistory(file: string, { facts }: History): void {
-  writeFileSync(file, facts.map((fact) => `${JSON.stringify(fact)}\n`).join(''));
+/** A history as it is written down: one fact a line, as JSON. */
+export function historyText({ facts }: History): string {
+  return facts.map((fact) => `${JSON.stringify(fact)}\n`).join('');
 }

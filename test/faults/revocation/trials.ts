@@ -1,4 +1,5 @@
-import { createHistory, type History } from './history.ts';
+import { lookThrough } from '../looked-through.ts';
+import { createHistory, type History, historyText } from './history.ts';
 import { type Judgement, judge } from './oracle.ts';
 import { runSchedule } from './run-schedule.ts';
 import type { Schedule } from './schedule.ts';
@@ -89,6 +90,7 @@ async function tryOne(schedule: Schedule, run: () => Promise<History>): Promise<
   const timer = setTimeout(() => reject(new Error(`it did not end within ${endLimitMs / 1000} s`)), endLimitMs);
   try {
     const history = await Promise.race([run(), late]);
+    lookThrough(`history of ${schedule.name}`, historyText(history));
     return { schedule, history, judgement: judge(history.facts) };
   } catch (error) {
     return { schedule, failure: error instanceof Error ? error.message : String(error) };

@@ -1,0 +1,66 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { exportSigningKey, generateSigningKey, signJws, tokenTypes } from '@tokenmesh/token';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { tokensInDatabases, tokensInRecord } from './tokens-in-records.ts';
+
+const key = generateSigningKey();
+const signed = (typ: string) => signJws({ sub: 'spiffe://shop.test/gateway' }, { typ, key });
+
+describe('tokensInRecord', () => {
+  it.each([tokenTypes.serviceToken, tokenTypes.clientAssertion, tokenTypes.dpopProof])('finds a JWS of the type %s', (typ) => {
+    expect(tokensInRecord(`a, ${signed(typ)}, b`)).not.toEqual([]);
+  });
+
+  it('finds a private key', () => {
+    expect(tokensInRecord(exportSigningKey(key))).not.toEqual([]);
+  });
+
+  it.each([tokenTypes.event, tokenTypes.checkpoint, tokenTypes.snapshot])('leaves out what the feed signs for all to read: %s', (typ) => {
+    expect(tokensInRecord(`a, ${signed(typ)}, b`)).toEqual([]);
+    expect(tokensInRecord(`${signed(typ)} ${signed(tokenTypes.serviceToken)}`)).not.toEqual([]);
+  });
+
+  it('leaves out a hash that has the first letters of a token by chance', () => {
+    expect(tokensInRecord('Qx7eyJ4fzqYH2bT0mX1aQd-4fzqYH2bT0mX1aQdkP9w')).toEqual([]);
+  });
+});
+
+describe('tokensInDatabases', () => {
+  let directory: string;
+  beforeEach(() => {
+    directory = mkdtempSync(join(tmpdir(), 'planted-'));
+  });
+  afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+  /** A record with a revocation in it, and this. */
+  function write(file: string, value: string | Uint8Array): DatabaseSync {
+    const database = new DatabaseSync(join(directory, file));
+    database.exec('PRAGMA journal_mode = WAL; CREATE TABLE revocation_events (n INTEGER, compact ANY) STRICT');
+    const insert = database.prepare('INSERT INTO revocation_events VALUES (?, ?)');
+    insert.run(2n ** 60n, signed(tokenTypes.event));
+    insert.run(2, value);
+    return database;
+  }
+  /** Not a token: what these tests leave is looked through as well. */
+  const secret = 'tm_4fzqYH2bT0mX1aQd4fzqYH2b';
+  const without = (database: DatabaseSync) => database.exec('DELETE FROM revocation_events');
+
+  it.each([
+    ['a text', secret],
+    ['bytes', Buffer.from(secret)],
+  ])('says where %s was found, also while its log was not written back', (_, value) => {
+    const database = write('record.db', value);
+    expect(tokensInDatabases(directory)).toEqual(['record.db revocation_events: tm_4fzqYH2bT…']);
+    without(database);
+    expect(tokensInDatabases(directory)).toEqual([]);
+    database.close();
+  });
+
+  it('takes a file that is no database for one without values', () => {
+    writeFileSync(join(directory, 'broken.db'), 'x'.repeat(5000));
+    expect(tokensInDatabases(directory)).toEqual([]);
+  });
+});
