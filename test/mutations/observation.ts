@@ -19,6 +19,14 @@ export const observationMutations: readonly Mutation[] = [
     put: 'min by (tokenmesh_courier) (tokenmesh_courier_connected) == 0',
     fails: firing,
   },
+  {
+    of,
+    file: alerts,
+    find: 'absent(up{job="token-exchange"}) or absent(up{job="shop"})',
+    put: 'absent(up{job=~"token-exchange|shop"})',
+    fails: firing,
+  },
+  { of, file: alerts, find: '"metric", "$1", "__name__", "(.+)")', put: '"metric", "", "__name__", "(.+)")', fails: firing },
   { of, file: anomalies, find: 'group[6d] offset 1h)', put: 'group[6d] offset 2d)', fails: firing },
   {
     of,

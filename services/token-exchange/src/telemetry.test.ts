@@ -68,6 +68,14 @@ describe('telemetry', () => {
     await expect(fetch(metricsUrl ?? '')).rejects.toThrow();
   });
 
+  it('shows what is beyond the series that are kept of a metric in one that the alert MetricOverflow finds', async () => {
+    const { metricsUrl = '' } = await start(prometheus);
+    const counter = metrics.getMeter('test').createCounter('tokenmesh.test');
+    for (let workload = 0; workload < 2_100; workload++) counter.add(1, { 'tokenmesh.workload': `spiffe://shop.test/${workload}` });
+    const series = (await (await fetch(metricsUrl)).text()).split('\n').filter((line) => line.startsWith('tokenmesh_test_total{'));
+    expect([series.length, series.filter((line) => line.includes('otel_metric_overflow="true"')).length]).toEqual([2_000, 1]);
+  });
+
   it('sends metrics to a collector where there is an endpoint and nothing else is asked for, the last ones when it is closed', async () => {
     const collector = await startCollector();
     const { metricsUrl, close } = await start({ OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: collector.endpoint });
