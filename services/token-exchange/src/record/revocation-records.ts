@@ -89,6 +89,8 @@ export interface RevocationRecords {
   replaceLog(head: Head): Promise<void>;
   /** Appends an event whose `n` is one above the head's, and moves the head. */
   appendEvent(event: StoredEvent & { readonly sent: boolean }, targets: readonly StoredTarget[]): Promise<void>;
+  /** Marks events that the courier has taken. */
+  markSent(positions: readonly number[]): Promise<void>;
   addRequests(requests: readonly StoredRequest[]): Promise<void>;
   /** Those of the named requests that were answered before. */
   findRequests(names: readonly Pick<StoredRequest, 'requestedBy' | 'requestId'>[]): Promise<readonly StoredRequest[]>;
@@ -120,7 +122,6 @@ export interface RevocationReads {
   unsentEvents(limit: number): Promise<readonly StoredEvent[]>;
   /** Of the events from position `from` on, at most `limit`: when they were appended, and whether the courier took them. */
   deliveries(from: number, limit: number): Promise<readonly Delivery[]>;
-  markSent(positions: readonly number[]): Promise<void>;
   isSent(n: number): Promise<boolean>;
   /** Targets in force at `nowSeconds` with positions below `before`, newest first; `limit` rows. */
   listTargets(nowSeconds: number, before: number, limit: number): Promise<readonly StoredTarget[]>;
@@ -186,10 +187,6 @@ export function createRevocationReads(db: Kysely<Tables>): RevocationReads {
         .limit(limit)
         .execute();
       return rows.map(({ n, t, sent }) => ({ n, t, sent: sent === 1 }));
-    },
-    async markSent(positions) {
-      if (positions.length === 0) return;
-      await db.updateTable('revocation_events').set({ sent: 1 }).where('n', 'in', positions).execute();
     },
     async isSent(n) {
       const row = await db.selectFrom('revocation_events').select('sent').where('n', '=', n).executeTakeFirst();
@@ -264,6 +261,10 @@ export function createRevocationRecords(db: Transaction<Tables>, statements: Fix
         .insertInto('revocation_targets')
         .values(targets.map(({ kind, value, exp, revokedBy, note }) => ({ kind, value, exp, n, t, revoked_by: revokedBy, note })))
         .execute();
+    },
+    async markSent(positions) {
+      if (positions.length === 0) return;
+      await db.updateTable('revocation_events').set({ sent: 1 }).where('n', 'in', positions).execute();
     },
     async addRequests(requests) {
       if (requests.length === 0) return;

@@ -17,6 +17,7 @@ import { migrateToLatest, type Tables } from './migrations.ts';
 import { beginLog } from './revocation-records.ts';
 import { acquireFence, type SeenRecord, type SqliteFence } from './sqlite-fence.ts';
 import { createStore, type Store } from './store.ts';
+import { createWalCopier } from './wal-copier.ts';
 
 /** The record is older than what was seen of it here, or another process took it over: what it lacks must not be handed out again. */
 export class StoreRestoredError extends Error {
@@ -55,8 +56,9 @@ export async function openSqliteStore(file: string, options: SqliteStoreOptions)
     await migrateToLatest(db);
     await beginLog(db, options.newId());
     const { assertOurs, onAppended } = takeOver(database, fence, file, options.acceptRestored ?? false);
+    const copier = createWalCopier(file);
     const store = createStore(db, {
-      local: { run: runOver(prepared), savepoint: savepointOf(database), onBegin: assertOurs, onAppended },
+      local: { run: runOver(prepared), savepoint: savepointOf(database), onBegin: assertOurs, onCommitted: copier.committed, onAppended },
       onClose: () => fence.release(),
     });
     return {
@@ -64,6 +66,10 @@ export async function openSqliteStore(file: string, options: SqliteStoreOptions)
       async head() {
         assertOurs(); // or its checkpoints would call fresh what another process may have moved on
         return await store.head();
+      },
+      async close() {
+        await copier.close();
+        await store.close();
       },
     };
   } catch (error) {
@@ -141,11 +147,10 @@ class TransactionalSqliteAdapter extends SqliteAdapter {
 }
 
 /**
- * Pages in the write-ahead log (16 MB) before they are copied into the database, which one commit waits for. A revocation changes a page in each of
- * several indexes, at random, and so the same ones again and again: copied a quarter as often as by default, they cost a commit a quarter less. More
- * would cost less still, and make that one commit wait longer.
+ * Pages in the write-ahead log (64 MB) at which a commit copies them into the database itself, and waits for that, because the copier does not keep up.
+ * Then few are left to be copied, and the log begins anew, which it does not while one commit follows the other.
  */
-const checkpointPages = 4000;
+const checkpointPages = 16_000;
 /** Memory for pages in KiB. */
 const cacheKib = 32 * 1024;
 

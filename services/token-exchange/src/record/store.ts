@@ -36,6 +36,8 @@ export interface Store extends AuditRecords, RevocationReads {
   readonly isShared: boolean;
   /** Runs `work` in one transaction; rolls back and rejects when it throws. `work` must not use the store itself. */
   transaction<T>(work: (transaction: StoreTransaction) => Promise<T>): Promise<T>;
+  /** Marks events that the courier has taken. */
+  markSent(positions: readonly number[]): Promise<void>;
   /** Grows with every change of the signing keys. */
   keysVersion(): Promise<number>;
   /** Forgets what no longer matters at `nowSeconds`: expired assertion ids, targets that cover no living token, requests and sent events of the day before. */
@@ -53,6 +55,8 @@ export interface LocalDatabase {
   readonly savepoint: Savepoint;
   /** Runs first in each transaction; what it throws undoes it. */
   onBegin(): void;
+  /** Told of each commit. */
+  onCommitted(): void;
   /** Told how far the revocation log has come, once that is durable. */
   onAppended(n: number): void;
 }
@@ -80,14 +84,19 @@ export function createStore(db: Kysely<Tables>, options: { local?: LocalDatabase
       return { result, head };
     });
     if (head) freeChains.push(head);
+    local?.onCommitted();
     if (noted.appended !== undefined) local?.onAppended(noted.appended);
     return result;
   };
 
+  // replicas write beside one another, and their database groups commits itself
+  const transaction: Store['transaction'] = local ? groupCommits(commit, local.savepoint) : (work) => commit(({ inside }) => work(inside));
+
   return {
     ...createAuditRecords(db),
-    // replicas write beside one another, and their database groups commits itself
-    transaction: local ? groupCommits(commit, local.savepoint) : (work) => commit(({ inside }) => work(inside)),
+    transaction,
+    // by itself it would be one more wait for the disk, for which everybody else waits
+    markSent: (positions) => transaction((inside) => inside.markSent(positions)),
     isShared: local === undefined,
     ...createRevocationReads(db),
     keysVersion: () => readKeysVersion(db),
