@@ -24,6 +24,9 @@ export const issuer = 'https://token-exchange.bench.test';
  */
 export type Workload = 'gateway' | 'bound' | 'watcher' | 'brief' | 'orders' | 'operator';
 
+/** Whom an instance of `gateway` calls, that starts. */
+export const startAudiences = ['orders', 'stock', 'prices', 'parcels', 'invoices'] as const;
+
 /** Where the mesh of the suites is: of every workload `<name>.crt` and `<name>.key` for TLS, `<name>.pem` by which token-exchange knows it, and `ca.crt`. */
 export interface MeshPlace {
   readonly directory: string;
@@ -37,6 +40,8 @@ export interface MeshPlace {
 export interface BenchMesh extends MeshPlace, AsyncDisposable {
   /** Of token-exchange. */
   readonly pid: number;
+  /** Counts of the events that token-exchange has logged since its start. */
+  readonly events: ServerProcess['events'];
   /** Targets in its revocation log by now. */
   readonly revocations: number;
   /** Revokes one token by its `jti`. */
@@ -90,9 +95,9 @@ export async function startBenchMesh({ targets = 10_000, nats, cpu = 1, onCommit
     limits: { per_workload: 100_000, burst: 1_000_000, queue: 100_000 },
     ...(nats && { nats: { servers: nats } }),
     workloads: await Promise.all((['gateway', 'bound', 'watcher', 'brief', 'orders', 'operator'] as const).map(register)),
-    audiences: [{ id: spiffeId('orders'), scopes: [...two, 'payments.watch'] }],
+    audiences: startAudiences.map((name) => ({ id: spiffeId(name), scopes: [...two, 'payments.watch'], compact_metadata: true })),
     grants: [
-      { from: spiffeId('gateway'), to: spiffeId('orders'), scopes: two },
+      ...startAudiences.map((name) => ({ from: spiffeId('gateway'), to: spiffeId(name), scopes: two })),
       { from: spiffeId('bound'), to: spiffeId('orders'), scopes: two, binding: 'certificate' },
       { from: spiffeId('watcher'), to: spiffeId('orders'), scopes: [...two, 'payments.watch'] },
       { from: spiffeId('brief'), to: spiffeId('orders'), scopes: two, max_life: '2s' },
@@ -128,6 +133,7 @@ export async function startBenchMesh({ targets = 10_000, nats, cpu = 1, onCommit
   return {
     ...place,
     pid: server.pid,
+    events: server.events,
     get revocations() {
       return revocations;
     },
@@ -202,9 +208,9 @@ export async function obtainToken(place: MeshPlace, workload: Workload, audience
 }
 
 /** The token as metadata, for a client without the mesh's interceptors. */
-export function bearer(token: string): Metadata {
+export function bearer(token: string, key: 'authorization' | 'tokenmesh-token' = 'authorization'): Metadata {
   const metadata = new Metadata();
-  metadata.set('authorization', `Bearer ${token}`);
+  metadata.set(key, `Bearer ${token}`);
   return metadata;
 }
 

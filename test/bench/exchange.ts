@@ -7,12 +7,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { type ChannelCredentials, credentials } from '@grpc/grpc-js';
+import { credentials } from '@grpc/grpc-js';
 import { unary } from '@tokenmesh/interceptor';
 import { tokenmesh } from '@tokenmesh/proto';
 import { createCertificateAuthority } from '@tokenmesh/shop/demo';
 import { createLocalKeySet, exportJwk, generateSigningKey, signClientAssertion, verifyServiceToken } from '@tokenmesh/token';
-import { cpuMicros, drive, type Figure, peakMemoryMb, type SuiteOptions, type SuiteResult, summarize } from './measure.ts';
+import { cpuMicros, drive, type SuiteOptions, type SuiteResult, summarize } from './measure.ts';
 import { type ServerProcess, startServer } from './server-process.ts';
 
 const fileOf = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
@@ -102,8 +102,6 @@ export async function exchangeSuite({ quick, report }: SuiteOptions): Promise<Su
       cost[index]?.push((cpuMicros(server.pid) - before) / perSlice);
     }
   }
-  report('a cold start of 1 000 instances');
-  const storm = await coldStart(exchange, trust, () => assertion(client, issuer));
   const [ours = [], theirs = [], floor = [], oursByCertificate = [], theirsBySecret = []] = cost;
   const pairwise = (a: readonly number[], b: readonly number[]) => a.map((value, index) => value / (b[index] ?? Number.NaN));
   return {
@@ -118,64 +116,9 @@ export async function exchangeSuite({ quick, report }: SuiteOptions): Promise<Su
         { atLeast: 2.8 },
       ),
       summarize('P10 server CPU / (bare gRPC + verify + sign)', '×', pairwise(ours, floor), { atMost: 1.35 }),
-      ...storm,
       ...sides.map(({ name }, index) => summarize(`server CPU per exchange: ${name}`, 'µs', cost[index] ?? [])),
     ],
   };
-}
-
-const instances = 1_000;
-const audiencesEach = 5;
-const connections = 20;
-
-/**
- * 1 000 service instances ask for five tokens each, all at once. Simulated: they share twenty connections and this process's one processor, so
- * the time to a token is this side's as much as the server's; the bound is what the server sustained a moment before.
- */
-async function coldStart(server: ServerProcess, trust: ChannelCredentials, assertion: () => string): Promise<Figure[]> {
-  const clients = Array.from({ length: connections }, (_, index) => {
-    // an option of its own keeps grpc-js from sharing one connection among all
-    const options = { 'grpc.primary_user_agent': `instance-${index}` };
-    return new tokenmesh.TokenExchange(`localhost:${server.port}`, trust, options);
-  });
-  const form = () => ({
-    grant_type: 'client_credentials',
-    client_assertion_type: assertionType,
-    client_assertion: assertion(),
-    audience,
-  });
-  const needed = instances * audiencesEach;
-  const [first] = clients;
-  if (!first) throw new Error('unreachable: there is a connection');
-  const sustainedFrom = performance.now();
-  await drive(needed, inFlight, () => unary(first, 'exchangeToken', form()));
-  const sustainedMs = performance.now() - sustainedFrom;
-
-  await new Promise((resolve) => setTimeout(resolve, 1_000));
-  const issuedBefore = server.events.get('token.issued') ?? 0;
-  const startedAt = performance.now();
-  const firstTokenMs = await Promise.all(
-    Array.from({ length: instances }, async (_, instance) => {
-      const own = clients[instance % connections] ?? first;
-      const tokens = Array.from({ length: audiencesEach }, () => unary(own, 'exchangeToken', form()));
-      await Promise.race(tokens);
-      const ms = performance.now() - startedAt;
-      await Promise.all(tokens);
-      return ms;
-    }),
-  );
-  for (const one of clients) one.close();
-  // the log is read beside the calls and lags behind them; a moment more shows exchanges that nobody needed
-  const issued = () => (server.events.get('token.issued') ?? 0) - issuedBefore;
-  const readUntil = performance.now() + 10_000;
-  while (issued() < needed && performance.now() < readUntil) await new Promise((resolve) => setImmediate(resolve));
-  await new Promise((resolve) => setTimeout(resolve, 500));
-  const p99 = firstTokenMs.sort((a, b) => a - b)[Math.floor(0.99 * instances)] ?? Number.NaN;
-  return [
-    summarize('P11 cold start: exchanges made / needed', '×', [issued() / needed], { atMost: 1 }),
-    summarize('P11 cold start: p99 to first token / (needed ÷ sustained rate)', '×', [p99 / sustainedMs], { atMost: 1.5 }),
-    summarize('P11 cold start: largest memory of token-exchange', 'MB', [peakMemoryMb(server.pid)], { atMost: 400 }),
-  ];
 }
 
 interface Material {
