@@ -2,6 +2,7 @@ import type { Mutation } from './mutation.ts';
 
 const interceptor = 'packages/interceptor/src';
 const serverInterceptor = `${interceptor}/incoming/server-interceptor.ts`;
+const guardedCall = `${interceptor}/incoming/guarded-call.ts`;
 const callMetrics = `${interceptor}/call-metrics.ts`;
 const metrics = `${interceptor}/metrics.ts`;
 const exchange = 'services/token-exchange/src/metrics';
@@ -15,23 +16,23 @@ const systemTest = 'test/metrics.test.ts';
 export const metricsMutations: readonly Mutation[] = [
   {
     of: ['metrics'],
-    file: serverInterceptor,
-    find: '      if (live) metrics.ended(reason);\n      else metrics.refused(reason);\n',
-    put: '      metrics.refused(reason);\n',
+    file: guardedCall,
+    find: '    if (this.#live) metrics.ended(reason);\n    else metrics.refused(reason);\n',
+    put: '    metrics.refused(reason);\n',
     fails: { file: serverMetricsTest, title: 'counts a stream while it is live, and its end by revocation, which is no refused call' },
   },
   {
     of: ['metrics'],
-    file: serverInterceptor,
-    find: '      else metrics.refused(reason);\n',
+    file: guardedCall,
+    find: '    else metrics.refused(reason);\n',
     put: '',
     fails: { file: serverMetricsTest, title: 'counts a call that is refused, and not among the streams that end' },
   },
   {
     of: ['T-37', 'metrics'],
     file: serverInterceptor,
-    find: '      metrics.exempt(path);\n      return boundedCall',
-    put: '      return boundedCall',
+    find: '      metrics.exempt(path);\n',
+    put: '',
     fails: { file: systemTest, title: 'counts calls by how they were decided, and those that need no token apart' },
   },
   {
@@ -85,5 +86,12 @@ export const metricsMutations: readonly Mutation[] = [
     find: '  for (const kind of findingKinds) countFinding(0, kind);\n',
     put: '',
     fails: { file: exchangeTest, title: 'counts what is revoked and found, from 0' },
+  },
+  {
+    of: ['metrics'],
+    file: metrics,
+    find: ", 'tokenmesh.workload': workload }",
+    put: ' }',
+    fails: { file: metricsTest, title: 'shows several meshes of one process side by side' },
   },
 ];

@@ -15,12 +15,12 @@ const issuer = 'https://token-exchange.mesh.test';
 const self = 'spiffe://mesh.test/orders';
 const ofIssuer = { 'tokenmesh.issuer': issuer };
 
-/** The values of a gauge by the attribute that tells them apart, besides the issuer. */
+/** The values of a gauge of the one mesh by the attribute that tells them apart. */
 async function gauge(name: string): Promise<Readonly<Record<string, number>>> {
   const series = await shown.collect(name);
   return Object.fromEntries(
-    series.map(({ attributes: { 'tokenmesh.issuer': of, ...others }, value }) => {
-      expect(of).toBe(issuer);
+    series.map(({ attributes: { 'tokenmesh.issuer': of, 'tokenmesh.workload': workload, ...others }, value }) => {
+      expect([of, workload]).toEqual([issuer, self]);
       return [String(Object.values(others)[0] ?? 'value'), value];
     }),
   );
@@ -45,13 +45,22 @@ it('shows how old what is known of revocations is, in which state and over which
   await test.close();
 });
 
+it('shows several meshes of one process side by side', async () => {
+  const held = { [self]: 1, 'spiffe://mesh.test/payments': 2 };
+  for (const [workload, count] of Object.entries(held)) {
+    observeIssuers([{ issuer, workload, freshness: () => ({ state: 'empty' }), keysAgeMs: () => undefined, heldTokens: () => count }]);
+  }
+  const series = await shown.collect('tokenmesh.tokens.held');
+  expect(Object.fromEntries(series.map(({ attributes, value }) => [attributes['tokenmesh.workload'], value]))).toEqual(held);
+});
+
 it('looks at nothing any more once the mesh is closed', async () => {
   let looks = 0;
   const freshness = () => {
     looks++;
     return { state: 'empty' as const };
   };
-  const stop = observeIssuers([{ issuer, freshness, keysAgeMs: () => undefined, heldTokens: () => 0 }]);
+  const stop = observeIssuers([{ issuer, workload: self, freshness, keysAgeMs: () => undefined, heldTokens: () => 0 }]);
   await shown.collect(state);
   expect(looks).toBe(1);
   stop();
@@ -86,7 +95,7 @@ it('shows which position is applied, how old the keys are and how many tokens ar
   const position = (await gauge('tokenmesh.revocation.position')).value ?? Number.NaN;
   await test.revoke({ kind: 'subject', value: 'spiffe://mesh.test/nobody' });
   expect(await gauge('tokenmesh.revocation.position')).toEqual({ value: position + 1 });
-  expect(await gauge('tokenmesh.revocation.apply.delay')).toEqual({ value: 1 });
+  expect(await shown.valueOf('tokenmesh.revocation.apply.delay', ofIssuer)).toBe(1);
 
   const keysAge = (await gauge('tokenmesh.jwks.age')).value ?? Number.NaN;
   expect(keysAge).toBeLessThan(60);

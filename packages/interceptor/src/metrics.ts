@@ -9,6 +9,8 @@ const states = ['fresh', 'stale', 'empty'] as const satisfies readonly Freshness
 /** One issuer as it is shown: each is asked when metrics are collected. */
 export interface ObservedIssuer {
   readonly issuer: string;
+  /** Who is known by it: several meshes of one process show side by side. */
+  readonly workload: string;
   readonly freshness: () => Freshness;
   /** Since the issuer's keys were fetched last, in milliseconds; `undefined` while they never were. */
   readonly keysAgeMs: () => number | undefined;
@@ -17,7 +19,7 @@ export interface ObservedIssuer {
 }
 
 /**
- * Shows what is known of revocations, keys and tokens whenever metrics are collected, by `tokenmesh.issuer`; the names are in docs/reference/metrics.md. Ages
+ * Shows what is known of revocations, keys and tokens whenever metrics are collected, by `tokenmesh.issuer` and `tokenmesh.workload`; the names are in docs/reference/metrics.md. Ages
  * of what was never heard are the time since this call; a state or path is 1, and those that are or were possible are 0. Costs nothing while no SDK is
  * registered; one that is registered after this was called is not told.
  *
@@ -57,9 +59,9 @@ export function observeIssuers(issuers: readonly ObservedIssuer[]): () => void {
 
   function observe(result: BatchObservableResult): void {
     const sinceStartMs = performance.now() - startedAt;
-    for (const { issuer, freshness, keysAgeMs, heldTokens, paths } of observed) {
+    for (const { issuer, workload, freshness, keysAgeMs, heldTokens, paths } of observed) {
       const known = freshness();
-      const attributes = { 'tokenmesh.issuer': issuer };
+      const attributes = { 'tokenmesh.issuer': issuer, 'tokenmesh.workload': workload };
       result.observe(age, (known.state === 'empty' ? sinceStartMs : known.ageMs) / 1000, attributes);
       for (const one of states) result.observe(state, one === known.state ? 1 : 0, { ...attributes, 'tokenmesh.revocation.state': one });
       const inUse = known.state === 'empty' ? undefined : known.path;

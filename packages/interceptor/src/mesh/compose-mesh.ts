@@ -74,8 +74,8 @@ export async function composeMesh(options: ComposedOptions, outside: MeshOutside
   const streams = createRenewableStreams();
   const renewals = createStreamRenewals({ source, now, random });
   const stopObserving = observeIssuers(
-    issuers.map(({ issuer, feed: its, keys: known, source: { heldTokens } }) => ({
-      ...{ issuer, heldTokens, freshness: () => its.freshness(), keysAgeMs: known.ageMs },
+    issuers.map(({ issuer, self: workload, feed: its, keys: known, source: { heldTokens } }) => ({
+      ...{ issuer, workload, heldTokens, freshness: () => its.freshness(), keysAgeMs: known.ageMs },
     })),
   );
   const healthReports = new Set<() => void>();
