@@ -58,8 +58,8 @@ export const tokenExchangeClientMutations: readonly Mutation[] = [
   {
     of: ['RFC 8705 2.1'],
     file: `${src}/clients/client-evidence.ts`,
-    find: 'uri: uris.length === 1 && !certificate.ca ? uris[0] : undefined,',
-    put: 'uri: uris[0],',
+    find: 'return uris.length === 1 && !certificate.ca ? uris[0] : undefined;',
+    put: 'return uris[0];',
     fails: { file: clientsTest, title: 'refuses a certificate that %s', case: 'names two' },
   },
   {
@@ -72,8 +72,8 @@ export const tokenExchangeClientMutations: readonly Mutation[] = [
   {
     of: ['RFC 8705 3.1'],
     file: `${src}/clients/client-evidence.ts`,
-    find: "createHash('sha256').update(raw).digest('base64url')",
-    put: "createHash('sha256').update(raw.toString('base64')).digest('base64url')",
+    find: "hash('sha256', raw, 'base64url')",
+    put: "hash('sha256', raw.toString('base64'), 'base64url')",
     fails: { file: clientsTest, title: 'is bound to the certificate that a workload authenticated with' },
   },
   {

@@ -308,6 +308,16 @@ describe('evidenceOf', () => {
     metadata.add('dpop', 'two');
     expect(await reasonOf(Promise.resolve().then(() => evidenceOf(call, 'shop.test:7443')))).toBe('PROOF_INVALID');
   });
+
+  it('reads the same of a certificate each time, and of no other certificate', () => {
+    const [one, renewed, other] = [[gateway], [gateway], [orders]].map((uris) => authority.issue(uris));
+    if (!one || !renewed || !other) throw new Error('unreachable: there are three');
+    const first = certificateOf(one);
+    expect(certificateOf(renewed)).toMatchObject({ uri: gateway, thumbprint: expect.not.stringMatching(first.thumbprint) });
+    expect(certificateOf(other).uri).toBe(orders);
+    expect(certificateOf(one)).toEqual(first);
+    expect(first.uri).toBe(gateway);
+  });
 });
 
 describe('every method', () => {
