@@ -114,7 +114,7 @@ export const admissionAndNonceMutations: readonly Mutation[] = [
   {
     of: ['admission'],
     file: `${src}/doors/admit-operations.ts`,
-    find: "return federations.findClaimed(unverified) ?? '';",
+    find: "return federations?.findClaimed(unverified) ?? '';",
     put: "return '';",
     fails: {
       file: admissionTest,

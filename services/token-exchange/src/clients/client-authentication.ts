@@ -4,7 +4,7 @@ import type { Issuer } from '../grants/issuer.ts';
 import type { StoreTransaction } from '../record/store.ts';
 import type { ClientCertificate, ClientEvidence } from './client-evidence.ts';
 import { matchesClientSecret } from './client-secret.ts';
-import { parseUnverifiedJwt } from './issuer-jwt.ts';
+import type { UnverifiedJwt } from './issuer-jwt.ts';
 import { useProof, verifyRequestProof } from './token-binding.ts';
 
 /** Parameters by which a client authenticates, as every request carries them (RFC 6749 section 2.3, RFC 7521 section 4.2). Absent: empty. */
@@ -118,10 +118,8 @@ async function authenticate(request: ClientParameters, issuer: Issuer, { certifi
   }
   if (!client_assertion) throw failed('no client assertion');
   if (client_assertion_type !== jwtBearerAssertion) throw failed('unknown client_assertion_type');
-  const unverified = asFailure(() => parseUnverifiedJwt(client_assertion));
-  if (issuer.federations?.covers(unverified)) {
-    return { ...(await byFederatedJwt(request, issuer, unverified)), method: 'federated_jwt' };
-  }
+  const federated = asFailure(() => issuer.federations?.findCovered(client_assertion));
+  if (federated) return { ...(await byFederatedJwt(request, issuer, federated)), method: 'federated_jwt' };
   return { ...byAssertion(request, issuer), method: 'private_key_jwt' };
 }
 
@@ -136,7 +134,7 @@ function byAssertion({ client_id, client_assertion }: ClientParameters, { config
 async function byFederatedJwt(
   { client_id, client_assertion }: ClientParameters,
   { config, federations }: Issuer,
-  unverified: ReturnType<typeof parseUnverifiedJwt>,
+  unverified: UnverifiedJwt,
 ): Promise<Omit<Authenticated, 'method'>> {
   const found = await federations?.authenticate(client_assertion, unverified).catch((cause: unknown) => {
     // not the client's fault, and worth another try

@@ -1,5 +1,5 @@
 import { isSpiffeId, TokenError } from '@tokenmesh/token';
-import { type UnverifiedJwt, verifyIssuerJwt } from './issuer-jwt.ts';
+import { parseUnverifiedJwt, type UnverifiedJwt, verifyIssuerJwt } from './issuer-jwt.ts';
 import { createIssuerKeys, type IssuerAlgorithm, type IssuerKeySource } from './issuer-keys.ts';
 
 /** Claims by name, nested as in the token; each leaf must be there and equal, in type and value. */
@@ -31,8 +31,12 @@ export interface FederatedWorkload {
 
 /** Everybody else who may vouch for a workload. */
 export interface Federations {
-  /** Whether a JWT with these claims would be one of theirs. */
-  covers(unverified: Pick<UnverifiedJwt, 'iss' | 'sub'>): boolean;
+  /**
+   * What a JWT says of itself when it would be one of theirs.
+   *
+   * @throws {TokenError} As `parseUnverifiedJwt`, unless there are none whose it could be.
+   */
+  findCovered(compact: string): UnverifiedJwt | undefined;
   /** The workload that a JWT would stand for if it were genuine; `undefined` when it would be refused. Proves nothing. */
   findClaimed(unverified: UnverifiedJwt): string | undefined;
   /**
@@ -62,7 +66,11 @@ export function createFederations(federations: readonly Federation[], now: () =>
     opened.find(({ federation }) => federation.issuer === undefined && typeof sub === 'string' && isSpiffeId(sub) && iss !== sub);
 
   return {
-    covers: (unverified) => find(unverified) !== undefined,
+    findCovered(compact) {
+      if (opened.length === 0) return undefined;
+      const unverified = parseUnverifiedJwt(compact);
+      return find(unverified) && unverified;
+    },
     findClaimed(unverified) {
       const federation = find(unverified)?.federation;
       if (!federation || typeof unverified.sub !== 'string') return undefined;

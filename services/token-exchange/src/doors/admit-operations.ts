@@ -1,7 +1,6 @@
 import { readClientAssertion } from '@tokenmesh/token';
 import type { ClientParameters } from '../clients/client-authentication.ts';
 import type { Federations } from '../clients/federation.ts';
-import { parseUnverifiedJwt } from '../clients/issuer-jwt.ts';
 import type { TokenOperations } from '../grants/operations.ts';
 import type { Admission } from './admission.ts';
 
@@ -30,8 +29,8 @@ export function admitOperations(operations: TokenOperations, admission: Admissio
 export function claimedClient({ client_id, client_assertion }: ClientParameters, { federations }: Vouching): string {
   if (client_id || !client_assertion) return client_id;
   try {
-    const unverified = federations && parseUnverifiedJwt(client_assertion);
-    if (unverified && federations.covers(unverified)) return federations.findClaimed(unverified) ?? '';
+    const unverified = federations?.findCovered(client_assertion);
+    if (unverified) return federations?.findClaimed(unverified) ?? '';
     return readClientAssertion(client_assertion).clientId;
   } catch {
     return ''; // the authentication that follows says what is wrong with it

@@ -218,17 +218,22 @@ class PolicyExchanged extends Error {
 
 /** The store, but a transaction that reads the position of the log after `isOver` is undone. */
 function undoingWhen(store: Store, isOver: () => boolean): Store {
+  const undoingIn = (transaction: StoreTransaction): StoreTransaction => ({
+    ...transaction,
+    async head() {
+      const head = await transaction.head();
+      if (isOver()) throw new PolicyExchanged('the policy was exchanged meanwhile');
+      return head;
+    },
+  });
+  /** The latest one: SQLite's transactions are many in one, and copying its members would cost each of them 5 µs. */
+  let latest: { readonly of: StoreTransaction; readonly undoing: StoreTransaction } | undefined;
   return {
     ...store,
     transaction: (work) =>
       store.transaction((transaction) => {
-        const undoing: StoreTransaction = Object.create(transaction); // to copy its members would cost each exchange 5 µs
-        undoing.head = async () => {
-          const head = await transaction.head();
-          if (isOver()) throw new PolicyExchanged('the policy was exchanged meanwhile');
-          return head;
-        };
-        return work(undoing);
+        if (latest?.of !== transaction) latest = { of: transaction, undoing: undoingIn(transaction) };
+        return work(latest.undoing);
       }),
   };
 }

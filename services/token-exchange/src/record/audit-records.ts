@@ -174,13 +174,7 @@ export async function appendAudit(
     return { ...row, hash };
   });
   await statements.addAuditEvents(db, rows);
-  const moved = await db
-    .updateTable('audit_chains')
-    .set({ seq, hash })
-    .where('chain', '=', chain)
-    .where('seq', '=', last)
-    .executeTakeFirst();
-  if (moved.numUpdatedRows !== 1n) throw new Error(`audit chain ${chain} does not stand at ${last}`);
+  if (!(await statements.moveAuditChain(db, chain, last, { seq, hash }))) throw new Error(`audit chain ${chain} does not stand at ${last}`);
   return { chain, seq, hash };
 }
 

@@ -36,6 +36,8 @@ export interface FixedStatements {
   /** `false` when it is there already. */
   addAssertionId(transaction: Transaction<Tables>, clientId: string, jti: string, exp: number): Promise<boolean>;
   addAuditEvents(transaction: Transaction<Tables>, rows: readonly AuditRow[]): Promise<void>;
+  /** `false` when the chain does not stand at `from`. */
+  moveAuditChain(transaction: Transaction<Tables>, chain: number, from: number, to: { seq: number; hash: string }): Promise<boolean>;
 }
 
 type AuditRow = AuditTables['audit_events'];
@@ -62,6 +64,7 @@ export function createFixedStatements(db: Kysely<Tables>, runLocally?: RunStatem
     ...{ jti: '', txn: '', trace_id: '', count: 0, hash: '' },
   };
   const auditEvent = db.insertInto('audit_events').values(event).compile();
+  const chainMove = db.updateTable('audit_chains').set({ seq: 0, hash: '' }).where('chain', '=', 0).where('seq', '=', 0).compile();
 
   return {
     async readHead(transaction) {
@@ -87,6 +90,10 @@ export function createFixedStatements(db: Kysely<Tables>, runLocally?: RunStatem
           .values(rows.slice(start, start + maxRows))
           .execute();
       }
+    },
+    async moveAuditChain(transaction, chain, from, { seq, hash }) {
+      const { changes } = await run(transaction, chainMove, [seq, hash, chain, from]);
+      return changes === 1;
     },
   };
 }
