@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -62,4 +63,13 @@ it('does nothing that fails when the file cannot be opened, and ends', async () 
   commit(copier, 128);
   await copier.close();
   expect(copied()).toBe(0);
+});
+
+it('lets a program end that waits for nothing else, and not before it is closed', () => {
+  const script = `import { createWalCopier } from ${JSON.stringify(new URL('./wal-copier.ts', import.meta.url))};
+    const copier = createWalCopier(${JSON.stringify(file())});
+    for (let commit = 0; commit < 64; commit++) copier.committed();
+    await copier.close();
+    process.stdout.write('closed');`;
+  expect(execFileSync(process.execPath, ['--input-type=module', '--eval', script], { encoding: 'utf8' })).toBe('closed');
 });

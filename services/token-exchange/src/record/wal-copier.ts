@@ -45,6 +45,7 @@ export function createWalCopier(file: string): WalCopier {
       worker.postMessage('copy');
     },
     async close() {
+      worker?.ref(); // whoever waits for its end is not to end before
       worker?.postMessage('end');
       await ended;
     },
