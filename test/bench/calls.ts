@@ -1,6 +1,7 @@
 import { obtainToken, startBenchMesh, type Workload } from './bench-mesh.ts';
 import type { Load } from './load.ts';
 import { type Figure, type SuiteOptions, type SuiteResult, summarize } from './measure.ts';
+import type { ClientSettings } from './measured-client.ts';
 import {
   apart,
   checkRefusals,
@@ -22,7 +23,7 @@ export async function callsSuite({ quick, report }: SuiteOptions): Promise<Suite
   report('starting token-exchange, with 10 000 revocations, servers and clients');
   const mesh = started.use(await startBenchMesh());
   const serve = async (guard: Guard) => started.use(await startMeasuredServer(mesh, guard));
-  const side = async (server: MeasuredServer, guard: Guard, workload: Workload = 'gateway'): Promise<Side> => {
+  const side = async (server: MeasuredServer, guard: ClientSettings['guard'], workload: Workload = 'gateway'): Promise<Side> => {
     return { server, client: started.use(await startMeasuredClient(mesh, guard, workload, server)) };
   };
   const [guarded, joseServer] = [await serve('mesh'), await serve('jose')];
@@ -30,6 +31,7 @@ export async function callsSuite({ quick, report }: SuiteOptions): Promise<Suite
     bare: await side(await serve('bare'), 'bare'),
     twin: await side(await serve('bare'), 'bare'),
     ours: await side(guarded, 'mesh'),
+    compact: await side(guarded, 'compact'),
     bound: await side(guarded, 'mesh', 'bound'),
     jose: await side(joseServer, 'jose'),
   };
@@ -38,8 +40,8 @@ export async function callsSuite({ quick, report }: SuiteOptions): Promise<Suite
   const names = Object.keys(sides) as Name[];
 
   const rounds = quick ? 10 : 30;
-  const busy: Load = { kind: 'unary', count: quick ? 1_500 : 4_000, inFlight };
-  const alone: Load = { kind: 'unary', count: quick ? 300 : 1_000, inFlight: 1 };
+  const busy: Load = { kind: 'unary', count: quick ? 1_250 : 4_000, inFlight };
+  const alone: Load = { kind: 'unary', count: quick ? 250 : 1_000, inFlight: 1 };
   // compiled and connected before anything counts
   for (const name of names) for (const load of [busy, busy, alone]) await measure(sides[name], load);
   const slices = { busy: byName<Slice>(), alone: byName<Slice>() };
@@ -70,16 +72,19 @@ export async function callsSuite({ quick, report }: SuiteOptions): Promise<Suite
   const figures: Figure[] = [
     apart('A/A bare against bare, throughput, apart by', overBare('twin', rate)),
     summarize('P1 throughput / bare, 64 in flight', '×', overBare('ours', rate), { atLeast: 0.92 }),
+    summarize('P1 with the indexable key', '×', overBare('compact', rate), { atLeast: 0.95 }),
     summarize('   the same with a certificate-bound token', '×', overBare('bound', rate)),
     summarize('P2 throughput / jose on every call', '×', ratios(of('ours', rate), of('jose', rate)), { atLeast: 2.1 }),
     summarize('P2 server CPU / jose on every call', '×', ratios(of('ours', serverCpu), of('jose', serverCpu)), { atMost: 0.25 }),
     summarize('server CPU / bare', '×', overBare('ours', serverCpu)),
     summarize('   the same with a certificate-bound token', '×', overBare('bound', serverCpu)),
     summarize('P3 total CPU / bare', '×', overBare('ours', totalCpu), { atMost: 1.08 }),
+    summarize('P3 total CPU / bare with the indexable key', '×', overBare('compact', totalCpu), { atMost: 1.06 }),
     summarize('P3 p50 added, 1 in flight', 'µs', more('ours', p50), { atMost: 20 }),
     summarize('   the same with a certificate-bound token', 'µs', more('bound', p50)),
     summarize('P3 p99 / bare, 64 in flight', '×', overBare('ours', p99), { atMost: 1.1 }),
     summarize(`P4 bytes added per warm call (token: ${token.length})`, 'B', more('ours', bytes), { atMost: token.length + 25 }),
+    summarize('P4 with the indexable key', 'B', more('compact', bytes), { atMost: 2 }),
     ...names.flatMap((name) => [
       summarize(`throughput: ${labels[name]}`, '/s', of(name, rate)),
       summarize(`server CPU per call: ${labels[name]}`, 'µs', of(name, serverCpu)),
@@ -97,10 +102,11 @@ const labels = {
   bare: 'bare grpc-js',
   twin: 'bare grpc-js again',
   ours: 'authenticated',
+  compact: 'authenticated, indexable key',
   bound: 'authenticated, certificate-bound token',
   jose: 'jose on every call',
 } as const;
 
 function byName<Value>(): Record<keyof typeof labels, Value[]> {
-  return { bare: [], twin: [], ours: [], bound: [], jose: [] };
+  return { bare: [], twin: [], ours: [], compact: [], bound: [], jose: [] };
 }

@@ -1,4 +1,4 @@
-import { type ServiceError, status } from '@grpc/grpc-js';
+import { Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import { refusalOf, unary } from '@tokenmesh/interceptor';
 import { type OrdersClient, shop } from '@tokenmesh/proto/shop';
 import { type BenchMesh, bearer, channelCredentials, forge, jtiOf, obtainToken, type Workload } from './bench-mesh.ts';
@@ -32,7 +32,13 @@ export function startMeasuredServer(
   return startMeasured('measured-server.ts', settings, 0);
 }
 
-export function startMeasuredClient(mesh: BenchMesh, guard: Guard, workload: Workload, { port }: MeasuredServer, sdk?: SdkSettings) {
+export function startMeasuredClient(
+  mesh: BenchMesh,
+  guard: ClientSettings['guard'],
+  workload: Workload,
+  { port }: MeasuredServer,
+  sdk?: SdkSettings,
+) {
   const { directory, tokenExchange } = mesh;
   const settings: ClientSettings = { directory, tokenExchange, guard, workload, port, ...(sdk && { sdk }) };
   return startMeasured<Load, Taken>('measured-client.ts', settings, 1);
@@ -65,21 +71,22 @@ export function apart(name: string, same: readonly number[]): Figure {
 export async function checkRefusals(mesh: BenchMesh, guarded: MeasuredServer, jose?: MeasuredServer): Promise<readonly string[]> {
   const checks: string[] = [];
   const token = await obtainToken(mesh, 'gateway');
-  const expect = async (server: MeasuredServer, presented: string | undefined, expected: string, check: string) => {
+  const expect = async (server: MeasuredServer, presented: Metadata | undefined, expected: string, check: string) => {
     const verdict = await verdictOf(mesh, server, presented);
     if (verdict !== expected) throw new Error(`${check}: expected ${expected}, was ${verdict}`);
     checks.push(check);
   };
-  await expect(guarded, token, 'OK', 'a token of token-exchange is taken');
+  await expect(guarded, bearer(token), 'OK', 'a token of token-exchange is taken');
   await expect(guarded, undefined, 'CREDENTIAL_MISSING', 'a call without a token is refused while others are measured');
-  await expect(guarded, forge(token), 'TOKEN_SIGNATURE_INVALID', 'so is one with a forged token');
+  await expect(guarded, bearer(forge(token)), 'TOKEN_SIGNATURE_INVALID', 'so is one with a forged token');
+  await expect(guarded, bearer(forge(token), 'tokenmesh-token'), 'TOKEN_SIGNATURE_INVALID', 'so is one with that under the indexable key');
   if (jose) {
-    await expect(jose, token, 'OK', 'jose takes the token as well');
-    await expect(jose, forge(token), 'UNAUTHENTICATED', 'and refuses the forged one');
+    await expect(jose, bearer(token), 'OK', 'jose takes the token as well');
+    await expect(jose, bearer(forge(token)), 'UNAUTHENTICATED', 'and refuses the forged one');
   }
   await mesh.revoke(jtiOf(token));
   await knowsAll(mesh, guarded);
-  await expect(guarded, token, 'TOKEN_REVOKED', 'and one with a token that was taken before and is revoked since');
+  await expect(guarded, bearer(token), 'TOKEN_REVOKED', 'and one with a token that was taken before and is revoked since');
   const { revocations, fresh } = await guarded.ask({});
   if (!fresh) throw new Error('the feed of the server under measurement is stale');
   checks.push(`the server's feed is fresh, with ${revocations} revocations`);
@@ -95,10 +102,10 @@ async function knowsAll(mesh: BenchMesh, server: MeasuredServer): Promise<void> 
   }
 }
 
-async function verdictOf(mesh: BenchMesh, server: MeasuredServer, token: string | undefined): Promise<string> {
+async function verdictOf(mesh: BenchMesh, server: MeasuredServer, metadata = new Metadata()): Promise<string> {
   const client = bareOrders(mesh, server);
   try {
-    await unary(client, 'get', { order_id: 'order-1' }, token === undefined ? {} : { metadata: bearer(token) });
+    await unary(client, 'get', { order_id: 'order-1' }, { metadata });
     return 'OK';
   } catch (error) {
     return reasonOf(error);
