@@ -260,8 +260,8 @@ export const attackOnDoorMutations: readonly Mutation[] = [
   {
     of: ['T-36'],
     file: exchange,
-    find: 'txn: subject?.txn ?? issuer.newId(),',
-    put: 'txn: (request as unknown as { txn?: string }).txn ?? subject?.txn ?? issuer.newId(),',
+    find: 'txn: subject?.txn ?? jti,',
+    put: 'txn: (request as unknown as { txn?: string }).txn ?? subject?.txn ?? jti,',
     fails: { file: policyTest, title: 'an actor, a chain or a binding that a client writes into its request is nobody’s' },
   },
   {

@@ -265,8 +265,8 @@ export const tokenMutations: readonly Mutation[] = [
   {
     of: ['T-10'],
     file: claims,
-    find: "aud: readId(payload.aud, 'aud')",
-    put: "aud: readId(Array.isArray(payload.aud) ? payload.aud[0] : payload.aud, 'aud')",
+    find: "aud: sharedText(readId(payload.aud, 'aud'))",
+    put: "aud: sharedText(readId(Array.isArray(payload.aud) ? payload.aud[0] : payload.aud, 'aud'))",
     fails: { file: attacksTest, title: 'T-10 issuer, audience, subject and type are compared by type, then by ===' },
   },
   {

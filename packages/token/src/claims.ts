@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import type { JsonObject, JsonValue } from './json.ts';
 import { isScope } from './scope.ts';
+import { ownText, remembering } from './text-memory.ts';
 import { TokenError } from './token-error.ts';
 
 /** Who acts, and for whom that one acted before (RFC 8693 section 4.1). Only the outermost counts for access decisions. */
@@ -42,6 +43,9 @@ export interface ServiceTokenClaims {
   readonly may_act?: Actor;
 }
 
+// Identities and scopes of a mesh: thousands of tokens hold the same few.
+const sharedText = remembering(4096, (text) => text);
+
 /** The identities that act, the current actor first; empty when the subject calls by itself. */
 export function actorChain(claims: { readonly act?: Actor }): readonly string[] {
   const chain: string[] = [];
@@ -60,24 +64,24 @@ export function actorChain(claims: { readonly act?: Actor }): readonly string[] 
  * @throws {TokenError} `TOKEN_MALFORMED`, naming the claim, never its value.
  */
 export function parseServiceTokenClaims(payload: JsonObject): ServiceTokenClaims {
-  const jti = readId(payload.jti, 'jti', 128);
+  const jti = ownText(readId(payload.jti, 'jti', 128));
   const claims: { -readonly [Name in keyof ServiceTokenClaims]: ServiceTokenClaims[Name] } = {
-    iss: readId(payload.iss, 'iss'),
-    sub: readText(payload.sub, 'sub'),
-    aud: readId(payload.aud, 'aud'),
+    iss: sharedText(readId(payload.iss, 'iss')),
+    sub: sharedText(readText(payload.sub, 'sub')),
+    aud: sharedText(readId(payload.aud, 'aud')),
     exp: readCount(payload.exp, 'exp'),
     iat: readCount(payload.iat, 'iat'),
     jti,
-    client_id: readId(payload.client_id, 'client_id'),
-    scope: readScope(payload.scope),
-    txn: payload.txn === undefined ? jti : readId(payload.txn, 'txn', 128),
+    client_id: sharedText(readId(payload.client_id, 'client_id')),
+    scope: sharedText(readScope(payload.scope)),
+    txn: payload.txn === undefined ? jti : ownText(readId(payload.txn, 'txn', 128)),
     rn: readCount(payload.rn, 'rn'),
   };
   if (claims.exp <= claims.iat) throw malformed('exp', 'must be after iat');
   if (payload.nbf !== undefined) claims.nbf = readCount(payload.nbf, 'nbf');
   if (payload.act !== undefined) claims.act = readActor(payload.act, 'act');
   if (payload.cnf !== undefined) claims.cnf = readConfirmation(payload.cnf);
-  if (payload.sid !== undefined) claims.sid = readId(payload.sid, 'sid', 128);
+  if (payload.sid !== undefined) claims.sid = ownText(readId(payload.sid, 'sid', 128));
   if (payload.net !== undefined) claims.net = readNet(payload.net);
   if (payload.may_act !== undefined) claims.may_act = readActor(payload.may_act, 'may_act');
   return Object.freeze(claims);
@@ -117,7 +121,7 @@ function readScope(value: JsonValue | undefined): string {
 
 function readActor(value: JsonValue, name: string): Actor {
   const { sub, act } = readMembers(value, name, ['sub', 'act']);
-  const actor = { sub: readText(sub, `${name}.sub`) };
+  const actor = { sub: sharedText(readText(sub, `${name}.sub`)) };
   return Object.freeze(act === undefined ? actor : { ...actor, act: readActor(act, name) });
 }
 
@@ -128,7 +132,7 @@ function readConfirmation(value: JsonValue): Confirmation {
     const hash = members[name];
     if (hash === undefined) continue;
     if (typeof hash !== 'string' || !sha256Base64url.test(hash)) throw malformed('cnf', 'must hold SHA-256 hashes in base64url');
-    confirmation[name] = hash;
+    confirmation[name] = sharedText(hash);
   }
   if (Object.keys(confirmation).length === 0) throw malformed('cnf', 'must hold x5t#S256 or jkt');
   return Object.freeze(confirmation);

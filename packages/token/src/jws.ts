@@ -2,6 +2,7 @@ import { type Algorithm, algorithmOf, algorithms, isAlgorithm } from './algorith
 import { decodeBase64url } from './base64url.ts';
 import { type JsonObject, parseJsonObject } from './json.ts';
 import { isKid, type SigningKey, type VerificationKey } from './keys.ts';
+import { remembering } from './text-memory.ts';
 import { TokenError } from './token-error.ts';
 
 /** The `typ` of everything that is signed here. One kind never passes for another. */
@@ -132,21 +133,12 @@ export function signJws(payload: object | Buffer, options: { readonly typ: strin
   return `${signingInput}.${algorithms[key.alg].sign(Buffer.from(signingInput, 'latin1'), key.privateKey).toString('base64url')}`;
 }
 
-// A mesh has few keys, so few headers, and reading one is a third of reading a token. What is remembered follows from the text alone.
-const headers = new Map<string, JsonObject>();
-const maxHeaders = 32;
-
-function readHeader(part: string): JsonObject {
-  let header = headers.get(part);
-  if (header === undefined) {
-    header = parseJsonObject(decodePart(part));
-    for (const name in header) if (!headerMembers.has(name)) throw malformed('a header member other than alg, kid and typ');
-    if (headers.size === maxHeaders) headers.clear();
-    // A copy: a slice would keep the whole token in memory.
-    headers.set(Buffer.from(part).toString('latin1'), header);
-  }
+// A mesh has few keys, so few headers, and reading one is a third of reading a token.
+const readHeader = remembering(32, (part) => {
+  const header = parseJsonObject(decodePart(part));
+  for (const name in header) if (!headerMembers.has(name)) throw malformed('a header member other than alg, kid and typ');
   return header;
-}
+});
 
 function acceptTyp(actual: unknown, expected: string, allowUntyped: boolean): string {
   if (actual === undefined && allowUntyped) return '';

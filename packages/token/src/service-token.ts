@@ -3,6 +3,7 @@ import type { JsonObject } from './json.ts';
 import { checkSignature, maxTokenBytes, type ParsedJws, parseJws, signJws, tokenTypes } from './jws.ts';
 import type { KeySet, SigningKey, VerificationKey } from './keys.ts';
 import { parseScope } from './scope.ts';
+import { remembering } from './text-memory.ts';
 import { TokenError } from './token-error.ts';
 
 /** A service token whose signature, issuer, audience and times were right at the time of verification. Frozen all through. */
@@ -92,7 +93,7 @@ export function acceptIntrospectedClaims(payload: JsonObject, options: Omit<Veri
   checkOptions(options);
   const claims = parseServiceTokenClaims(payload);
   checkExpectations(claims, options, options.audience);
-  return Object.freeze({ claims, kid: '', scope: parseScope(claims.scope) });
+  return Object.freeze({ claims, kid: '', scope: sharedScope(claims.scope) });
 }
 
 /**
@@ -111,6 +112,8 @@ export function checkTimes(claims: ServiceTokenClaims, nowMs: number, clockToler
     throw new TokenError('TOKEN_NOT_YET_VALID', 'the token is not valid yet');
   }
 }
+
+const sharedScope = remembering(1024, parseScope);
 
 type Expectations = Omit<VerifyServiceTokenOptions, 'audience'>;
 
@@ -137,7 +140,7 @@ function accept(jws: ParsedJws, key: VerificationKey | undefined, options: Expec
   checkSignature(jws, key);
   const claims = parseServiceTokenClaims(jws.payload);
   checkExpectations(claims, options, audience);
-  return Object.freeze({ claims, kid: key.kid, scope: parseScope(claims.scope) });
+  return Object.freeze({ claims, kid: key.kid, scope: sharedScope(claims.scope) });
 }
 
 function checkExpectations(claims: ServiceTokenClaims, options: Omit<Expectations, 'keys'>, audience: string | undefined): void {

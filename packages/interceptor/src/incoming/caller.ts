@@ -30,8 +30,6 @@ export interface SubjectToken {
   readonly binding: BindingEvidence | undefined;
 }
 
-// The compact token is kept beside the caller, not in it: a handler that logs its caller logs no credential.
-const subjectTokens = new WeakMap<Caller, SubjectToken>();
 const callers = new WeakMap<Metadata, Caller>();
 
 /** The part of grpc-js's server calls that names the call: all four kinds of call have it. */
@@ -74,28 +72,12 @@ export function keepCaller(metadata: Metadata, caller: Caller): void {
 
 /** The caller that a verified token speaks of; `compact` is kept aside for calls on its behalf. */
 export function createCaller(token: VerifiedToken, compact: string): Caller {
-  const { claims, scope } = token;
-  const caller: Caller = Object.freeze({
-    sub: claims.sub,
-    clientId: claims.client_id,
-    scope,
-    act: actorChain(claims),
-    jti: claims.jti,
-    exp: claims.exp,
-    txn: claims.txn,
-    stale: false,
-  });
-  const { cnf } = claims;
-  const binding = cnf && { x5t_s256: cnf['x5t#S256'] ?? '', jkt: cnf.jkt ?? '' };
-  subjectTokens.set(caller, { compact, jti: claims.jti, expMs: claims.exp * 1000, binding });
-  return caller;
+  return new VerifiedCaller(token, compact, false);
 }
 
 /** The same caller, marked as admitted without a fresh look at revocations. */
 export function markStale(caller: Caller): Caller {
-  const stale: Caller = Object.freeze({ ...caller, stale: true });
-  subjectTokens.set(stale, subjectTokenOf(caller));
-  return stale;
+  return VerifiedCaller.from(caller).asStale();
 }
 
 /**
@@ -104,7 +86,51 @@ export function markStale(caller: Caller): Caller {
  * @throws {TypeError} When the object did not come from `callerOf`: nobody can act for a caller that was not verified here.
  */
 export function subjectTokenOf(caller: Caller): SubjectToken {
-  const token = subjectTokens.get(caller);
-  if (!token) throw new TypeError('onBehalfOf takes the caller that callerOf(call) returned');
-  return token;
+  return VerifiedCaller.from(caller).subjectToken();
 }
+
+/** The token stays in what no handler gets at: one that logs its caller, or copies it, has no credential in its hands. */
+class VerifiedCaller implements Caller {
+  readonly sub: string;
+  readonly clientId: string;
+  readonly scope: readonly string[];
+  readonly act: readonly string[];
+  readonly jti: string;
+  readonly exp: number;
+  readonly txn: string;
+  readonly stale: boolean;
+  readonly #token: VerifiedToken;
+  readonly #compact: string;
+
+  constructor(token: VerifiedToken, compact: string, stale: boolean) {
+    const { claims, scope } = token;
+    this.sub = claims.sub;
+    this.clientId = claims.client_id;
+    this.scope = scope;
+    this.act = claims.act === undefined ? nobody : actorChain(claims);
+    this.jti = claims.jti;
+    this.exp = claims.exp;
+    this.txn = claims.txn;
+    this.stale = stale;
+    this.#token = token;
+    this.#compact = compact;
+    Object.freeze(this);
+  }
+
+  static from(caller: Caller): VerifiedCaller {
+    if (!(#compact in caller)) throw new TypeError('onBehalfOf takes the caller that callerOf(call) returned');
+    return caller;
+  }
+
+  asStale(): Caller {
+    return new VerifiedCaller(this.#token, this.#compact, true);
+  }
+
+  subjectToken(): SubjectToken {
+    const { cnf, jti, exp } = this.#token.claims;
+    const binding = cnf && { x5t_s256: cnf['x5t#S256'] ?? '', jkt: cnf.jkt ?? '' };
+    return { compact: this.#compact, jti, expMs: exp * 1000, binding };
+  }
+}
+
+const nobody: readonly string[] = Object.freeze([]);

@@ -1,57 +1,100 @@
-import { hash } from 'node:crypto';
 import type { VerifiedToken } from '@tokenmesh/token';
 import type { Caller } from './caller.ts';
 
 /** One verified token, with what the checks of every call need. */
-export interface CacheEntry<Issuer> {
+export class CacheEntry<Issuer> {
+  readonly compact: string;
   readonly token: VerifiedToken;
   readonly caller: Caller;
   /** Whose token it is: its revocations count, and no others. */
   readonly issuer: Issuer;
-  /** Until when it need not be verified anew; a signature holds for ever, an issuer's word does not. */
-  readonly keptUntilMs: number;
+  /** Until when it need not be verified anew; a signature holds for ever (`undefined`), an issuer's word does not. */
+  readonly keptUntilMs: number | undefined;
   /** `RevocationSet.version` at which no revocation covered the token; -1: never looked. */
-  clearedAt: number;
+  clearedAt = -1;
+  /** Its neighbours by the time of last use: the cache's own. */
+  newer: CacheEntry<Issuer> | undefined = undefined;
+  older: CacheEntry<Issuer> | undefined = undefined;
+
+  constructor(compact: string, token: VerifiedToken, caller: Caller, issuer: Issuer, keptUntilMs?: number) {
+    this.compact = compact;
+    this.token = token;
+    this.caller = caller;
+    this.issuer = issuer;
+    this.keptUntilMs = keptUntilMs;
+  }
 }
 
 /**
  * Tokens that were verified before, least recently used dropped first.
  *
- * The key is the SHA-256 of the whole token: no two tokens share it, and a token's prefix says nothing. Only tokens that passed the strict
- * layer get in, so that one token has one spelling. Nothing is trusted for being here but the claims: times, revocation, binding
- * and rule are checked on every call.
+ * A token is looked up by its end, 22 characters of its signature (or of an opaque token's chance), and then compared as a whole: what is found is the very
+ * token that was verified. The end is 132 bits that nobody chooses, so that tokens do not get into each other's way, and who does not hold the token does
+ * not get as far as the comparison. Only tokens that passed the strict layer get in, so that one token has one spelling. Nothing is trusted for being here
+ * but the claims: times, revocation, binding and rule are checked on every call.
  */
 export interface VerifiedTokenCache<Issuer> {
   get(compact: string): CacheEntry<Issuer> | undefined;
-  add(compact: string, entry: CacheEntry<Issuer>): void;
+  add(entry: CacheEntry<Issuer>): void;
 }
 
-/** @param maxEntries At least 1. An entry takes about 1 KiB. */
+const endLength = 22;
+const bytesPerEntry = 1024;
+
+/**
+ * @param maxEntries At least 1. Fewer are kept when tokens are longer than 1 KiB on average: together they have at most `maxEntries` KiB. An entry takes twice the
+ *   length of its token, which is about 1 KiB.
+ */
 export function createVerifiedTokenCache<Issuer>(maxEntries: number): VerifiedTokenCache<Issuer> {
+  const maxBytes = maxEntries * bytesPerEntry;
   const entries = new Map<string, CacheEntry<Issuer>>();
-  // the same connection usually presents the same token again: comparing is cheaper than hashing
-  let lastCompact = '';
-  let lastEntry: CacheEntry<Issuer> | undefined;
+  let bytes = 0;
+  let newest: CacheEntry<Issuer> | undefined;
+  let oldest: CacheEntry<Issuer> | undefined;
+
+  function unlink(entry: CacheEntry<Issuer>): void {
+    if (entry.newer) entry.newer.older = entry.older;
+    else newest = entry.older;
+    if (entry.older) entry.older.newer = entry.newer;
+    else oldest = entry.newer;
+  }
+
+  function linkNewest(entry: CacheEntry<Issuer>): void {
+    entry.newer = undefined;
+    entry.older = newest;
+    if (newest) newest.newer = entry;
+    else oldest = entry;
+    newest = entry;
+  }
+
+  function drop(entry: CacheEntry<Issuer>): void {
+    unlink(entry);
+    entries.delete(endOf(entry.compact));
+    bytes -= entry.compact.length;
+  }
+
   return {
     get(compact) {
-      if (compact === lastCompact) return lastEntry;
-      const key = hash('sha256', compact, 'base64');
-      const entry = entries.get(key);
-      if (!entry) return undefined;
-      entries.delete(key);
-      entries.set(key, entry);
-      lastCompact = compact;
-      lastEntry = entry;
+      // the same connection usually presents the same token again
+      if (newest?.compact === compact) return newest;
+      const entry = entries.get(endOf(compact));
+      if (entry?.compact !== compact) return undefined;
+      unlink(entry);
+      linkNewest(entry);
       return entry;
     },
-    add(compact, entry) {
-      entries.set(hash('sha256', compact, 'base64'), entry);
-      if (entries.size > maxEntries) {
-        const [oldest] = entries.keys();
-        if (oldest !== undefined) entries.delete(oldest);
-      }
-      lastCompact = compact;
-      lastEntry = entry;
+    add(entry) {
+      const end = endOf(entry.compact);
+      const before = entries.get(end);
+      if (before) drop(before);
+      entries.set(end, entry);
+      linkNewest(entry);
+      bytes += entry.compact.length;
+      while (oldest && oldest !== entry && (entries.size > maxEntries || bytes > maxBytes)) drop(oldest);
     },
   };
+}
+
+function endOf(compact: string): string {
+  return compact.slice(-endLength);
 }

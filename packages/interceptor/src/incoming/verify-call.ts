@@ -18,7 +18,7 @@ import { checkRule } from './check-rule.ts';
 import { createIntrospector, type Introspection, type Introspector } from './introspector.ts';
 import type { Rule } from './rules.ts';
 import { type Staleness, stalenessOf } from './staleness.ts';
-import { type CacheEntry, createVerifiedTokenCache } from './verified-token-cache.ts';
+import { CacheEntry, createVerifiedTokenCache } from './verified-token-cache.ts';
 
 /** What a verifier knows of revocations: the feed, or at token-exchange the record itself. */
 export interface RevocationView {
@@ -163,9 +163,9 @@ export function createCallVerifier(options: CallVerifierOptions): CallVerifier {
     };
   }
 
-  function remember(compact: string, token: VerifiedToken, issuer: Issuer, keptUntilMs = Number.POSITIVE_INFINITY): CacheEntry<Issuer> {
-    const entry = { token, caller: createCaller(token, compact), issuer, keptUntilMs, clearedAt: -1 };
-    cache.add(compact, entry);
+  function remember(compact: string, token: VerifiedToken, issuer: Issuer, keptUntilMs?: number): CacheEntry<Issuer> {
+    const entry = new CacheEntry(compact, token, createCaller(token, compact), issuer, keptUntilMs);
+    cache.add(entry);
     return entry;
   }
 
@@ -309,7 +309,7 @@ export function createCallVerifier(options: CallVerifierOptions): CallVerifier {
   return {
     verify(presented, rule, peer, onVerified) {
       const cached = cache.get(presented.token);
-      if (cached && (cached.keptUntilMs === Number.POSITIVE_INFINITY || now() < cached.keptUntilMs)) {
+      if (cached && (cached.keptUntilMs === undefined || now() < cached.keptUntilMs)) {
         onVerified?.(cached.token, cached.issuer.revocation.freshness(), true);
         return counted('cached', admit(cached, presented, rule, peer));
       }
