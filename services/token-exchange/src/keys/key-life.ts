@@ -30,18 +30,34 @@ export interface KeyFacts {
 export type KeyRecord = Omit<StoredKey, 'sealed'>;
 
 /** One step of a key's life. */
-export type KeyChange =
-  | { readonly type: 'add'; readonly purpose: KeyPurpose; readonly alg: Algorithm; readonly state: 'prepared' | 'active' }
-  | {
-      readonly type: 'move';
-      readonly kid: string;
-      readonly purpose: KeyPurpose;
-      readonly from: KeyState;
-      readonly to: KeyState;
-      /** Who was waited for in vain: the activation was forced. */
-      readonly forcedPast?: readonly string[];
-    }
-  | { readonly type: 'remove'; readonly kid: string; readonly purpose: KeyPurpose; readonly from: KeyState };
+export type KeyChange = Addition<'prepared' | 'active'> | Move | Removal;
+
+/** One step of a key's life that is the rotation's: nothing is withdrawn, and no key signs that was not announced. */
+export type RotationChange = Addition<'prepared'> | Move<'published' | 'active' | 'retiring'> | Removal;
+
+interface Addition<State extends KeyState> {
+  readonly type: 'add';
+  readonly purpose: KeyPurpose;
+  readonly alg: Algorithm;
+  readonly state: State;
+}
+
+interface Move<To extends KeyState = KeyState> {
+  readonly type: 'move';
+  readonly kid: string;
+  readonly purpose: KeyPurpose;
+  readonly from: KeyState;
+  readonly to: To;
+  /** Who was waited for in vain: the activation was forced. */
+  readonly forcedPast?: readonly string[];
+}
+
+interface Removal {
+  readonly type: 'remove';
+  readonly kid: string;
+  readonly purpose: KeyPurpose;
+  readonly from: KeyState;
+}
 
 /** Verifiers accept a token for a minute after its `exp` at most; the rest is for replicas that learn a second late that a key is retiring. */
 const graceMs = 90_000;
@@ -62,7 +78,7 @@ const keyMemoryMs = 24 * 60 * 60 * 1000;
  *
  * A purpose that has not exactly one active key is left alone: whatever made it so is for people to look at.
  */
-export function planKeyChanges(keys: readonly KeyRecord[], facts: KeyFacts, settings: KeyLifeSettings): readonly KeyChange[] {
+export function planKeyChanges(keys: readonly KeyRecord[], facts: KeyFacts, settings: KeyLifeSettings): readonly RotationChange[] {
   return (['token', 'feed'] as const).flatMap((purpose) => {
     const ofPurpose = keys.filter((key) => key.purpose === purpose);
     const active = ofPurpose.filter(({ state }) => state === 'active');
@@ -106,7 +122,12 @@ function successorsOf(keys: readonly KeyRecord[]): readonly KeyRecord[] {
   return [...keys.filter(({ state }) => state === 'published'), ...keys.filter(({ state }) => state === 'prepared')];
 }
 
-function planSuccession(active: KeyRecord, [next]: readonly KeyRecord[], facts: KeyFacts, settings: KeyLifeSettings): readonly KeyChange[] {
+function planSuccession(
+  active: KeyRecord,
+  [next]: readonly KeyRecord[],
+  facts: KeyFacts,
+  settings: KeyLifeSettings,
+): readonly RotationChange[] {
   const { purpose } = active;
   const alg = algorithmFor(purpose, settings.alg);
   if (!next) return [{ type: 'add', purpose, alg, state: 'prepared' }];
@@ -136,10 +157,10 @@ function isOver(
   return nowMs > changedAtMs + graceMs && (oldestEventMs === undefined || oldestEventMs > changedAtMs + graceMs);
 }
 
-function move({ kid, purpose, state }: KeyRecord, to: KeyState): Extract<KeyChange, { type: 'move' }> {
+function move<To extends KeyState>({ kid, purpose, state }: KeyRecord, to: To): Move<To> {
   return { type: 'move', kid, purpose, from: state, to };
 }
 
-function remove({ kid, purpose, state }: KeyRecord): KeyChange {
+function remove({ kid, purpose, state }: KeyRecord): Removal {
   return { type: 'remove', kid, purpose, from: state };
 }

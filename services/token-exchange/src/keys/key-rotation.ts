@@ -3,7 +3,7 @@ import type { KeyReadiness } from '../record/key-records.ts';
 import type { Store } from '../record/store.ts';
 import type { VerifierReports } from '../revocation/verifier-reports.ts';
 import { traceKeyChange } from './key-change-span.ts';
-import { type KeyChange, type KeyFacts, type KeyLifeSettings, planKeyChanges } from './key-life.ts';
+import { type KeyFacts, type KeyLifeSettings, planKeyChanges, type RotationChange } from './key-life.ts';
 import type { KeyRing } from './keys.ts';
 
 /** Keeps the signing keys in rotation, and this process up to date with what other replicas do to them. */
@@ -34,6 +34,7 @@ const repeatReadinessMs = 5000;
 const replicaMemoryMs = 15_000;
 /** Verifiers report every 5 s and reconnect within 2 s: who is silent for so long after a start is not there. */
 const maxSettleMs = 15_000;
+const movedEvents = { published: 'key.published', active: 'key.activated', retiring: 'key.retiring' } as const;
 /** Rounds of one check: an activation is followed by the making and the announcement of the next key. */
 const maxRounds = 4;
 
@@ -83,7 +84,7 @@ export function startKeyRotation(options: KeyRotationOptions): KeyRotation {
     said = readiness;
   }
 
-  async function advance(): Promise<readonly KeyChange[]> {
+  async function advance(): Promise<readonly RotationChange[]> {
     const beganAtMs = now();
     const changes = await store.transaction(async (transaction) => {
       const readiness = await transaction.readiness();
@@ -107,18 +108,18 @@ export function startKeyRotation(options: KeyRotationOptions): KeyRotation {
     return changes;
   }
 
-  function logChange(change: KeyChange): void {
+  function logChange(change: RotationChange): void {
     const { purpose } = change;
     switch (change.type) {
       case 'add':
-        log.info({ event: `key.${change.state}`, purpose, alg: change.alg });
+        log.info({ event: 'key.prepared', purpose, alg: change.alg });
         return;
       case 'remove':
         log.info({ event: 'key.removed', kid: change.kid, purpose, was: change.from });
         return;
       case 'move':
         if (change.forcedPast) log.error({ event: 'key.activation_forced', kid: change.kid, purpose, awaited: change.forcedPast });
-        log.info({ event: `key.${change.to === 'active' ? 'activated' : change.to}`, kid: change.kid, purpose });
+        log.info({ event: movedEvents[change.to], kid: change.kid, purpose });
         return;
       default:
         change satisfies never;
