@@ -6,6 +6,7 @@ import { type OrdersHandlers, type PaymentsHandlers, shop, shopPackage } from '@
 import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from 'jose';
 import { channelCredentials, issuer, type MeshPlace, meshOptions, spiffeId, tlsOf } from './bench-mesh.ts';
 import { type SdkSettings, startSdk } from './bench-sdk.ts';
+import { createResourceReader, type HeldResources } from './held-resources.ts';
 import { answer } from './measured-process.ts';
 
 export interface ServerSettings extends MeshPlace {
@@ -17,6 +18,8 @@ export interface ServerSettings extends MeshPlace {
 export interface ServerQuestion {
   /** Whether it first sends the spans that are left. */
   readonly flush?: boolean;
+  /** Whether it tells what it holds; from the first time on it looks at the collector. */
+  readonly resources?: boolean;
 }
 
 export interface ServerUsage {
@@ -27,6 +30,7 @@ export interface ServerUsage {
   readonly fresh: boolean;
   /** When the last stream of `Orders.Track` was over here, its trailers written, in nanoseconds of `process.hrtime`; 0: none was. */
   readonly lastTrackEndNs: number;
+  readonly resources?: HeldResources;
 }
 
 // the cast holds: the suites pass these settings
@@ -125,12 +129,14 @@ const port = await new Promise<number>((resolve, reject) =>
   server.bindAsync('127.0.0.1:0', tls, (error, bound) => (error ? reject(error) : resolve(bound))),
 );
 
+const resources = createResourceReader();
+
 function usage(): ServerUsage {
   const { user, system } = process.cpuUsage();
   const fresh = mesh?.feed.freshness().state === 'fresh';
   return { cpuMicros: user + system, revocations: mesh?.feed.set.size ?? 0, fresh, lastTrackEndNs };
 }
-answer<ServerQuestion, ServerUsage>(port, async ({ flush }) => {
-  if (flush) await sdk?.flush();
-  return usage();
+answer<ServerQuestion, ServerUsage>(port, async (question) => {
+  if (question.flush) await sdk?.flush();
+  return { ...usage(), ...(question.resources && { resources: await resources() }) };
 });

@@ -1,6 +1,7 @@
 import { callsSuite } from './calls.ts';
 import { exchangeSuite } from './exchange.ts';
 import type { SuiteOptions, SuiteResult } from './measure.ts';
+import { memorySuite } from './memory.ts';
 import { revocationSuite } from './revocation.ts';
 import { startupSuite } from './startup.ts';
 import { streamsSuite } from './streams.ts';
@@ -23,4 +24,5 @@ export const suites: Readonly<Record<string, Suite>> = {
   startup: { run: startupSuite, about: 'the first call of a process, and a thousand that start at once (P11, P12)' },
   revocation: { run: revocationSuite, about: 'how soon a revocation is enforced, and what a million of them take (P13 to P16, P18)' },
   telemetry: { run: telemetrySuite, about: 'what spans and metrics cost a call (P17)' },
+  memory: { run: memorySuite, about: 'a verifier at rest, with a million revocations, and at work for half an hour (P18)' },
 };

@@ -1,0 +1,38 @@
+import { readdirSync } from 'node:fs';
+import { PerformanceObserver } from 'node:perf_hooks';
+import { setImmediate as turn } from 'node:timers/promises';
+
+/** What a process holds at one moment. */
+export interface HeldResources {
+  readonly residentBytes: number;
+  /** Open files and sockets, timers and requests. */
+  readonly handles: number;
+  /** Longest time that the collector stopped the program since the last look; 0: it did not. */
+  readonly longestGcMs: number;
+}
+
+/** Looks at this process; from the first time on the collector is observed. Linux only (/proc). */
+export function createResourceReader(): () => Promise<HeldResources> {
+  let longestGcMs = 0;
+  let isObserved = false;
+  return async () => {
+    if (!isObserved) {
+      observeGc((ms) => {
+        longestGcMs = Math.max(longestGcMs, ms);
+      });
+      isObserved = true;
+    }
+    await turn(); // entries are handed over in a turn of their own
+    const since = longestGcMs;
+    longestGcMs = 0;
+    const handles = readdirSync('/proc/self/fd').length + process.getActiveResourcesInfo().length;
+    return { residentBytes: process.memoryUsage.rss(), handles, longestGcMs: since };
+  };
+}
+
+function observeGc(onPause: (ms: number) => void): void {
+  const observer = new PerformanceObserver((list) => {
+    for (const { duration } of list.getEntries()) onPause(duration);
+  });
+  observer.observe({ entryTypes: ['gc'] });
+}
