@@ -11,6 +11,7 @@ const traceparentTest = 'packages/interceptor/src/traceparent.test.ts';
 const tracesTest = 'services/token-exchange/src/traces.test.ts';
 const tracingTest = 'packages/interceptor/src/tracing.test.ts';
 const tracing = 'packages/interceptor/src/tracing.ts';
+const tracedCall = 'packages/interceptor/src/incoming/traced-call.ts';
 const sampledOutTest = 'packages/interceptor/src/tracing-sampled-out.test.ts';
 
 /** What traces must not tell, and what may not be believed of what comes with a revocation. */
@@ -110,7 +111,7 @@ export const traceMutations: readonly Mutation[] = [
   },
   {
     of: ['traces'],
-    file: tracing,
+    file: tracedCall,
     find: 'values.length === 0 ? undefined : values.map(String)',
     put: 'values.map(String)',
     fails: { file: sampledOutTest, title: 'adds no trace state and no baggage that nobody sent' },
@@ -152,5 +153,19 @@ export const traceMutations: readonly Mutation[] = [
       file: tracesTest,
       title: 'goes with an event that the courier takes on a later attempt, so that verifiers are linked to who asked for it',
     },
+  },
+  {
+    of: ['traces'],
+    file: httpSpan,
+    find: "'http.route': route",
+    put: "'http.target': route",
+    fails: { file: 'test/semantic-conventions.test.ts', title: "names each attribute of OpenTelemetry's that spans have, and no other" },
+  },
+  {
+    of: ['traces'],
+    file: grant,
+    find: 'trace.getActiveSpan()?.setAttribute(attribute.introspectionActive, response.active === true);',
+    put: '',
+    fails: { file: 'test/semantic-conventions.test.ts', title: 'has no name that nothing in the code writes: %s', case: 'spanAttributes' },
   },
 ];
