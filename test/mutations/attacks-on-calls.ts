@@ -4,6 +4,7 @@ const src = 'packages/interceptor/src';
 const redaction = `${src}/mesh/redacted-grpc-log.ts`;
 const redactionTest = `${src}/mesh/redacted-grpc-log.test.ts`;
 const server = `${src}/incoming/server-interceptor.ts`;
+const guarded = `${src}/incoming/guarded-call.ts`;
 const status = `${src}/status.ts`;
 const resetTest = `${src}/incoming/reset-streams.test.ts`;
 const awaitedTest = `${src}/incoming/awaited-requests.test.ts`;
@@ -22,8 +23,8 @@ export const attackOnCallMutations: readonly Mutation[] = [
   {
     of: ['T-38'],
     file: server,
-    find: 'const rule = rules.get(path);',
-    put: 'const rule = rules.get(path) ?? [...rules.values()].find(({ scopes }) => scopes.length > 0);',
+    find: 'rules.get(path)',
+    put: 'rules.get(path) ?? [...rules.values()].find(({ scopes }) => scopes.length > 0)',
     fails: { file: refusalsTest, title: nothingGivenAway, case: 'CALLER_NOT_ALLOWED, for a service without rules, a Bidi' },
   },
   {
@@ -45,23 +46,23 @@ export const attackOnCallMutations: readonly Mutation[] = [
   },
   {
     of: ['T-45'],
-    file: server,
-    find: '      if (peer) peer.isGone = true;\n',
+    file: guarded,
+    find: '    if (this.#peer) this.#peer.isGone = true;\n',
     put: '',
     fails: { file: resetTest, title: 'T-45: closes a connection that goes on like that, and has still checked nothing' },
   },
   {
     of: ['T-47'],
-    file: server,
-    find: '        if (!definition.requestStream) awaited.add(intercepting);\n',
+    file: guarded,
+    find: '    if (!this.#method.requestStream) this.#guard.awaited.add(this);\n',
     put: '',
     fails: { file: awaitedTest, title: '(%s) is ended, and its handler never runs', case: 'server stream' },
   },
   {
     of: ['T-47'],
-    file: server,
-    find: 'if (!definition.requestStream) awaited.add',
-    put: 'awaited.add',
+    file: guarded,
+    find: 'if (!this.#method.requestStream) this.#guard.awaited.add',
+    put: 'this.#guard.awaited.add',
     fails: { file: awaitedTest, title: 'that streams its requests may take its time' },
   },
   {
@@ -101,16 +102,16 @@ export const attackOnCallMutations: readonly Mutation[] = [
   },
   {
     of: ['T-50'],
-    file: server,
-    find: '      if (error instanceof TokenError) onRefused?.({ method: path, error, peer: nextCall.getPeer() });\n',
-    put: '      console.error(JSON.stringify(nextCall.getPeer()), reason, kept);\n      if (error instanceof TokenError) onRefused?.({ method: path, error, peer: nextCall.getPeer() });\n',
+    file: guarded,
+    find: '    if (error instanceof TokenError) onRefused?.',
+    put: '    console.error(JSON.stringify(this.getPeer()), reason, this.#told);\n    if (error instanceof TokenError) onRefused?.',
     also: [
       {
-        file: server,
-        find: '              const presented = readCredential(metadata);\n',
-        put: "              kept = metadata.get('dpop').concat(metadata.get('authorization')).join();\n              const presented = readCredential(metadata);\n",
+        file: guarded,
+        find: '      const presented = readCredential(metadata);\n',
+        put: "      this.#told = metadata.get('dpop').concat(metadata.get('authorization')).join();\n      const presented = readCredential(metadata);\n",
       },
-      { file: server, find: '    let ended = false;\n', put: "    let ended = false;\n    let kept = '';\n" },
+      { file: guarded, find: '  #ended = false;\n', put: "  #ended = false;\n  #told = '';\n" },
     ],
     fails: {
       file: keptTest,

@@ -29,7 +29,7 @@ export const bindingMutations: readonly Mutation[] = [
   ]),
   ...of('RFC 9449 9', callsTest, [
     [
-      `${src}/incoming/server-interceptor.ts`,
+      `${src}/incoming/guarded-call.ts`,
       "metadata.set('dpop-nonce', nonce);",
       '',
       'challenges with use_dpop_nonce and says the nonce in the trailer dpop-nonce',
@@ -61,8 +61,8 @@ export const bindingMutations: readonly Mutation[] = [
   ]),
   ...of('binding', callsTest, [
     [
-      `${src}/incoming/server-interceptor.ts`,
-      "if (hasProof) metadata.remove('dpop');",
+      `${src}/incoming/guarded-call.ts`,
+      "if (this.#hasProof) metadata.remove('dpop');",
       '',
       'is answered again and again, each time with another proof, which its handler does not see',
     ],

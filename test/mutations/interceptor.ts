@@ -4,7 +4,7 @@ const binding = 'packages/interceptor/src/incoming/binding.ts';
 const bearer = 'packages/interceptor/src/incoming/bearer.ts';
 const cache = 'packages/interceptor/src/incoming/verified-token-cache.ts';
 const remoteKeySet = 'packages/interceptor/src/incoming/remote-key-set.ts';
-const serverInterceptor = 'packages/interceptor/src/incoming/server-interceptor.ts';
+const guardedCall = 'packages/interceptor/src/incoming/guarded-call.ts';
 const status = 'packages/interceptor/src/status.ts';
 const verifyCall = 'packages/interceptor/src/incoming/verify-call.ts';
 const checkRule = 'packages/interceptor/src/incoming/check-rule.ts';
@@ -98,25 +98,23 @@ export const interceptorMutations: readonly Mutation[] = [
   {
     of: ['T-11'],
     file: cache,
-    find: "const key = hash('sha256', compact, 'base64');",
-    put: 'const key = compact.slice(0, 200);',
-    also: [
-      { file: cache, find: "entries.set(hash('sha256', compact, 'base64'), entry);", put: 'entries.set(compact.slice(0, 200), entry);' },
-    ],
+    find: 'if (entry?.compact !== compact) return undefined;',
+    put: 'if (!entry) return undefined;',
+    also: [{ file: cache, find: 'return compact.slice(-endLength);', put: 'return compact.slice(0, 200);' }],
     fails: { file: verifyCallTest, title: 'T-11: never mistakes one token for another, though they share all but their end' },
   },
   {
     of: ['T-11'],
     file: cache,
-    find: 'if (compact === lastCompact) return lastEntry;',
-    put: 'if (compact.length === lastCompact.length) return lastEntry;',
+    find: 'if (newest?.compact === compact) return newest;',
+    put: 'if (newest?.compact.length === compact.length) return newest;',
     fails: { file: verifyCallTest, title: 'T-11: never mistakes one token for another, though they share all but their end' },
   },
   {
     of: ['T-11'],
     file: cache,
-    find: 'if (entries.size > maxEntries)',
-    put: 'if (entries.size > maxEntries + 1)',
+    find: 'entries.size > maxEntries ||',
+    put: 'entries.size > maxEntries + 1 ||',
     fails: { file: verifyCallTest, title: 'T-11: keeps no more verified tokens than it may' },
   },
   {
@@ -142,9 +140,9 @@ export const interceptorMutations: readonly Mutation[] = [
   },
   {
     of: ['T-38'],
-    file: serverInterceptor,
+    file: guardedCall,
     find: "if (!rule) throw new TokenError('CALLER_NOT_ALLOWED',",
-    put: "if (!rule) return nextMetadata(metadata);\n              if (!rule) throw new TokenError('CALLER_NOT_ALLOWED',",
+    put: "if (!rule) return this.#letIn(metadata);\n      if (!rule) throw new TokenError('CALLER_NOT_ALLOWED',",
     fails: { file: serverInterceptorTest, title: 'T-38: refuses a method of a service that was added without naming its package' },
   },
   {
@@ -170,7 +168,7 @@ export const interceptorMutations: readonly Mutation[] = [
   },
   {
     of: ['T-41'],
-    file: serverInterceptor,
+    file: guardedCall,
     find: "if (!rule.public) throw new TokenError('CREDENTIAL_MISSING',",
     put: "if (rule.public) throw new TokenError('CREDENTIAL_MISSING',",
     fails: { file: attacksTest, title: 'lets a call without a credential in as nobody, and one with a good token as who it is' },
@@ -178,23 +176,23 @@ export const interceptorMutations: readonly Mutation[] = [
   {
     // CVE-2021-21378: a method that needs no token was open to those with a bad one.
     of: ['T-41'],
-    file: serverInterceptor,
-    find: '              if (!presented) {',
-    put: '              if (rule.public) return nextMetadata(metadata);\n              if (!presented) {',
+    file: guardedCall,
+    find: '      if (!presented) {',
+    put: '      if (rule.public) return this.#letIn(metadata);\n      if (!presented) {',
     fails: { file: attacksTest, title: 'refuses a token %s, and does not take its caller for nobody', case: 'that is forged' },
   },
   {
     of: ['T-42'],
-    file: serverInterceptor,
-    find: '              if (!presented) {',
-    put: "              if (rule.class === 'critical') return nextMetadata(metadata);\n              if (!presented) {",
+    file: guardedCall,
+    find: '      if (!presented) {',
+    put: "      if (rule.class === 'critical') return this.#letIn(metadata);\n      if (!presented) {",
     fails: { file: attacksTest, title: 'is taken away by no access rule, not by %j', case: 'METHOD_CLASS_CRITICAL' },
   },
   {
     of: ['T-42'],
-    file: serverInterceptor,
-    find: '              if (!presented) {',
-    put: '              if (rule.scopes.length + rule.anyScope.length === 0) return nextMetadata(metadata);\n              if (!presented) {',
+    file: guardedCall,
+    find: '      if (!presented) {',
+    put: '      if (rule.scopes.length + rule.anyScope.length === 0) return this.#letIn(metadata);\n      if (!presented) {',
     fails: { file: attacksTest, title: 'is taken away by no access rule, not by %j', case: 'callers' },
   },
   {
@@ -223,22 +221,37 @@ export const interceptorMutations: readonly Mutation[] = [
   },
   {
     of: ['T-43'],
-    file: serverInterceptor,
-    find: '.catch(refuse)',
+    file: guardedCall,
+    find: '.catch((error: unknown) => this.#refuse(error))',
     put: '',
     fails: { file: attacksTest, title: 'the server answers, and goes on: %s keys, %s token', case: 'late keys, a forged' },
   },
   {
     of: ['T-11'],
     file: cache,
-    find: "const key = hash('sha256', compact, 'base64');",
-    put: 'const key = compact.slice(0, 200);',
-    also: [
-      { file: cache, find: "entries.set(hash('sha256', compact, 'base64'), entry);", put: 'entries.set(compact.slice(0, 200), entry);' },
-    ],
+    find: 'if (entry?.compact !== compact) return undefined;',
+    put: 'if (!entry) return undefined;',
+    also: [{ file: cache, find: 'return compact.slice(-endLength);', put: 'return compact.slice(0, 200);' }],
     fails: {
       file: 'packages/interceptor/src/incoming/verified-token-cache.test.ts',
       title: 'T-11: tells a hundred thousand tokens apart that are equal in their first 200 characters',
+    },
+  },
+  {
+    of: ['T-11'],
+    file: cache,
+    find: 'if (entry?.compact !== compact) return undefined;',
+    put: 'if (!entry) return undefined;',
+    fails: { file: 'packages/interceptor/src/incoming/verified-token-cache.test.ts', title: 'T-11: tells tokens apart that end alike' },
+  },
+  {
+    of: ['bounded memory'],
+    file: cache,
+    find: 'entries.size > maxEntries || bytes > maxBytes',
+    put: 'entries.size > maxEntries',
+    fails: {
+      file: 'packages/interceptor/src/incoming/verified-token-cache.test.ts',
+      title: 'keeps fewer tokens when they are longer than 1 KiB on average, and the newest always',
     },
   },
 ];

@@ -147,8 +147,8 @@ export const verifierAndSourceMutations: readonly Mutation[] = [
   {
     of: ['wait for a request'],
     file: `${src}/incoming/server-interceptor.ts`,
-    find: 'return boundedCall(nextCall, awaited);',
-    put: 'return new ServerInterceptingCall(nextCall);',
+    find: 'return new AwaitedCall(traced ?? call, awaited);',
+    put: 'return (traced ?? call) as never;',
     fails: { file: `${src}/incoming/awaited-requests.test.ts`, title: '(%s) is ended, and its handler never runs', case: 'health' },
   },
   {

@@ -5,12 +5,13 @@ export type { ProofPolicy } from './incoming/binding.ts';
 export { type Caller, callerOf, can, findCaller } from './incoming/caller.ts';
 // for authors of libraries and of token-exchange
 export { checkRule, type JudgedToken, type RuleCheck } from './incoming/check-rule.ts';
+export type { RefusedCall } from './incoming/guarded-call.ts';
 export type { Introspection } from './incoming/introspector.ts';
 export { type Rule, readRule, readRules } from './incoming/rules.ts';
 export { servedMethods } from './incoming/served-methods.ts';
-export type { RefusedCall } from './incoming/server-interceptor.ts';
 export { type ServerInterceptors, type ServerInterceptorsOptions, serverInterceptors } from './incoming/server-interceptor.ts';
 export { createRenewableStreams, type RenewableStreams, type StreamCredentialService } from './incoming/stream-credential.ts';
+export { tracingServerInterceptor } from './incoming/traced-call.ts';
 export {
   type AdmittedCall,
   type CallVerifier,
@@ -28,6 +29,7 @@ export type { MeshDescription, Tolerances } from './mesh/mesh-description.ts';
 export type { MissedChanges } from './mesh/status-stream.ts';
 export type { Certificate, CertificateChange, CertificateFiles } from './mesh/tls-files.ts';
 export type { TokenChange } from './outgoing/token-source.ts';
+export { tracingClientInterceptor } from './outgoing/traced-call.ts';
 export { type UnaryMethod, type UnaryOptions, unary } from './outgoing/unary.ts';
 export {
   type ClientAuthentication,
@@ -41,4 +43,3 @@ export { spanAttributes, spanEvents, spanNames } from './semantic-conventions.ts
 export { oauthError, type Refusal, type RefusalStatus, refusalOf, refusalStatus, toStatus } from './status.ts';
 export { tokenIdHash } from './token-id-hash.ts';
 export { formatTraceparent, parseTraceparent } from './traceparent.ts';
-export { tracingClientInterceptor, tracingServerInterceptor } from './tracing.ts';

@@ -2,7 +2,8 @@ import type { InterceptorOptions, NextCall, ServerInterceptingCallInterface, Ser
 import { propagation, type TextMapPropagator, type TracerProvider, trace } from '@opentelemetry/api';
 import { shop } from '@tokenmesh/proto/shop';
 import { afterEach, expect, it } from 'vitest';
-import { tracingClientInterceptor, tracingServerInterceptor } from './tracing.ts';
+import { tracingServerInterceptor } from './incoming/traced-call.ts';
+import { tracingClientInterceptor } from './outgoing/traced-call.ts';
 
 afterEach(() => {
   trace.disable();

@@ -4,7 +4,8 @@ import { NodeSDK } from '@opentelemetry/sdk-node';
 import { AlwaysOffSampler, InMemorySpanExporter, ParentBasedSampler, SimpleSpanProcessor } from '@opentelemetry/sdk-trace';
 import { type OrdersHandlers, shop } from '@tokenmesh/proto/shop';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { tracingClientInterceptor, tracingServerInterceptor } from './tracing.ts';
+import { tracingServerInterceptor } from './incoming/traced-call.ts';
+import { tracingClientInterceptor } from './outgoing/traced-call.ts';
 
 const exporter = new InMemorySpanExporter();
 const sdk = new NodeSDK({

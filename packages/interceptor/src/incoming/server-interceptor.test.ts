@@ -5,7 +5,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { refusalOf } from '../status.ts';
 import { createTestIssuer, gateway, type TestIssuer } from '../test-issuer.ts';
 import { type Caller, callerOf } from './caller.ts';
-import { type RefusedCall, type ServerInterceptors, serverInterceptors } from './server-interceptor.ts';
+import type { RefusedCall } from './guarded-call.ts';
+import { type ServerInterceptors, serverInterceptors } from './server-interceptor.ts';
 
 let issuer: TestIssuer;
 let guard: ServerInterceptors;

@@ -1,0 +1,94 @@
+import {
+  type Metadata,
+  type ServerInterceptingCall,
+  type ServerInterceptingCallInterface,
+  type ServerInterceptor,
+  status,
+} from '@grpc/grpc-js';
+import { type Context, context, propagation, ROOT_CONTEXT, type Span, SpanKind, type TextMapGetter, trace } from '@opentelemetry/api';
+import { type Message, ServerCallLayer, type ServerCallStatus } from '../server-call-layer.ts';
+import { endSpan, isTracingOff, rpcAttributes, tracer } from '../tracing.ts';
+
+/**
+ * A span for every incoming call, refused ones included, as a child of the caller's. Handlers of all four kinds of call run with it active,
+ * so that what they call belongs to the same trace. Calls go by untouched while no SDK and no propagator is registered.
+ */
+export function tracingServerInterceptor(): ServerInterceptor {
+  // the cast holds: grpc-js asks of a call what its interface has
+  return ({ path }, nextCall) => traceCall(path, nextCall) ?? (nextCall as ServerInterceptingCall);
+}
+
+/** A call with a span of its own, or `undefined` while no SDK and no propagator is registered. */
+export function traceCall(path: string, call: ServerInterceptingCallInterface): TracedCall | undefined {
+  return isTracingOff() ? undefined : new TracedCall(path, call);
+}
+
+// RPC semantic conventions: of a server span only these are errors; refusals and the like are the caller's
+const serverErrors = new Set<status>([
+  status.UNKNOWN,
+  status.DEADLINE_EXCEEDED,
+  status.UNIMPLEMENTED,
+  status.INTERNAL,
+  status.UNAVAILABLE,
+  status.DATA_LOSS,
+]);
+
+/** See `tracingServerInterceptor`. */
+export class TracedCall extends ServerCallLayer {
+  readonly #path: string;
+  #span: Span | undefined;
+  #active: Context = ROOT_CONTEXT;
+
+  constructor(path: string, call: ServerInterceptingCallInterface) {
+    super(call);
+    this.#path = path;
+  }
+
+  /** The call's span while it is recorded: not when it is sampled out, nor before the call's metadata came, nor after the call's end. */
+  get recorded(): Span | undefined {
+    return this.#span;
+  }
+
+  override onReceiveMetadata(metadata: Metadata): void {
+    const parent = propagation.extract(ROOT_CONTEXT, metadata, metadataGetter);
+    const span = tracer.startSpan(this.#path.slice(1), { kind: SpanKind.SERVER, attributes: rpcAttributes(this.#path) }, parent);
+    if (span.isRecording()) this.#span = span;
+    this.#active = trace.setSpan(parent, span);
+    context.with(this.#active, () => this.listener.onReceiveMetadata(metadata));
+  }
+
+  // grpc-js starts the handler from any of the three, outside the context of the others
+  override onReceiveMessage(message: Message): void {
+    context.with(this.#active, () => this.listener.onReceiveMessage(message));
+  }
+
+  override onReceiveHalfClose(): void {
+    context.with(this.#active, () => this.listener.onReceiveHalfClose());
+  }
+
+  override onCancel(): void {
+    this.#end({ code: status.CANCELLED }, false);
+    this.#active = ROOT_CONTEXT;
+    super.onCancel();
+  }
+
+  override sendStatus(result: ServerCallStatus): void {
+    this.#end(result, serverErrors.has(result.code ?? status.UNKNOWN));
+    this.call.sendStatus(result);
+  }
+
+  #end(result: Parameters<typeof endSpan>[1], isError: boolean): void {
+    const span = this.#span;
+    this.#span = undefined;
+    if (span) endSpan(span, result, isError);
+  }
+}
+
+const metadataGetter: TextMapGetter<Metadata> = {
+  keys: (metadata) => Object.keys(metadata.getMap()),
+  get(metadata, key) {
+    const values = metadata.get(key);
+    // of what is absent a propagator would make an empty list, and pass that on
+    return values.length === 0 ? undefined : values.map(String);
+  },
+};
