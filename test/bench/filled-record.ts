@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { DatabaseSync } from 'node:sqlite';
 
 /** Ids of tokens that nobody has: of the same form as real ones, and the same in every process. */
 export function benchJti(index: number): string {
-  return createHash('sha256').update(`revoked ${index}`).digest('base64url').slice(0, 22);
+  return hash('sha256', `revoked ${index}`, 'base64url').slice(0, 22);
 }
 
 /** Longer than any run. */

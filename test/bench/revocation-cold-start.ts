@@ -1,21 +1,37 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { BenchMesh } from './bench-mesh.ts';
-import { type Figure, type SuiteOptions, summarize } from './measure.ts';
+import { type Figure, pointAt, type Series, type SuiteOptions, summarize } from './measure.ts';
 import type { ColdAnswer, ColdSettings } from './measured-cold-verifier.ts';
 import { startMeasured } from './measured-process.ts';
 
 /** As many as verifiers start against, in three steps. */
 export const coldStartSizes = [10_000, 100_000, 1_000_000] as const;
 
-/** What a verifier takes that starts against as many revocations as this mesh has, and what it holds then. */
-export async function coldStartFigures(mesh: BenchMesh, { quick, report }: SuiteOptions): Promise<readonly Figure[]> {
+/** What verifiers take that start against as many revocations as each of these meshes has, one mesh after the other, and what they hold then. */
+export async function coldStartFigures(
+  meshes: readonly BenchMesh[],
+  { quick, report }: SuiteOptions,
+): Promise<{ readonly figures: readonly Figure[]; readonly series: readonly Series[] }> {
   const starts = quick ? 3 : 7;
-  const answers: ColdAnswer[] = [];
-  while (answers.length < starts) {
-    report(`${mesh.revocations} revocations, cold start ${answers.length + 1} of ${starts}`);
-    answers.push(await startCold(mesh));
+  const measured = meshes.map((mesh) => ({ mesh, answers: [] as ColdAnswer[], endedAt: 0 }));
+  for (let start = 0; start < starts; start++) {
+    for (const of of measured) {
+      report(`${of.mesh.revocations} revocations, cold start ${start + 1} of ${starts}`);
+      await delay(Math.max(0, of.endedAt + snapshotSharedMs - performance.now()));
+      of.answers.push(await startCold(of.mesh));
+      of.endedAt = performance.now();
+    }
   }
-  return figuresOf(mesh.revocations, answers);
+  const points = measured.map(({ mesh, answers }) =>
+    pointAt(
+      mesh.revocations,
+      answers.map(({ freshMs }) => freshMs),
+    ),
+  );
+  return {
+    figures: measured.flatMap(({ mesh, answers }) => figuresOf(mesh.revocations, answers)),
+    series: [{ chart: 'catch-up-against-entries', name: 'keys, snapshot and checkpoint from token-exchange', points }],
+  };
 }
 
 /** token-exchange hands one snapshot to all who ask for it within two seconds: each of these starts has one made. */
@@ -25,7 +41,6 @@ async function startCold(mesh: BenchMesh): Promise<ColdAnswer> {
   const { directory, tokenExchange, revocations } = mesh;
   const settings: ColdSettings = { directory, tokenExchange, revocations };
   await using verifier = await startMeasured<object, ColdAnswer>('measured-cold-verifier.ts', settings, 0);
-  await delay(snapshotSharedMs);
   const answer = await verifier.ask({});
   if (answer.entries !== revocations) throw new Error(`a cold verifier knows ${answer.entries} of ${revocations} revocations`);
   return answer;

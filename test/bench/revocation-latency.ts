@@ -1,8 +1,8 @@
 import { generateKeyPairSync, randomBytes, sign } from 'node:crypto';
 import { connect, type NatsConnection } from 'nats';
 import type { BenchMesh } from './bench-mesh.ts';
-import { amongManyFigures, enforcedFigures, type Slice } from './latency-figures.ts';
-import type { Figure, SuiteOptions } from './measure.ts';
+import { amongManyFigures, enforcedFigures, enforcedSeries, type MeasuredSize, type Slice } from './latency-figures.ts';
+import type { Figure, Series, SuiteOptions } from './measure.ts';
 import { type MeasuredProcess, startMeasured } from './measured-process.ts';
 import type { VerifiersAnswer, VerifiersQuestion, VerifiersSettings } from './measured-verifiers.ts';
 
@@ -33,23 +33,30 @@ const signedSubject = 'bench.signed';
 const eventsSubject = 'tokenmesh.bench_test.revocation.events';
 
 /** From the commit of a revocation until every verifier refuses its token, beside the same bytes by NATS alone. */
-export async function latencyFigures(place: LatencyPlace, { quick, report }: SuiteOptions): Promise<readonly Figure[]> {
+export async function latencyFigures(
+  place: LatencyPlace,
+  { quick, report }: SuiteOptions,
+): Promise<{ readonly figures: readonly Figure[]; readonly series: readonly Series[] }> {
   const connection = await connect({ servers: place.nats });
   try {
     const bytes = await exampleOf(place, connection);
+    const three = ['raw', 'signed', 'ours'] as const;
     const sizes = [
-      { verifiers: 1, slices: quick ? 8 : 30, events: quick ? 20 : 50 },
-      { verifiers: 100, slices: quick ? 6 : 30, events: 5 },
-      { verifiers: 1_000, slices: quick ? 4 : 15, events: 2 },
+      { verifiers: 1, slices: quick ? 8 : 30, events: quick ? 20 : 50, names: three },
+      { verifiers: 10, slices: quick ? 4 : 30, events: 10, names: three },
+      { verifiers: 100, slices: quick ? 6 : 30, events: 5, names: three },
+      { verifiers: 1_000, slices: quick ? 3 : 15, events: 2, names: [...three, 'few'] as const },
     ];
     const figures: Figure[] = [];
-    for (const { verifiers, ...size } of sizes) {
+    const measured: MeasuredSize[] = [];
+    for (const { verifiers, names, ...size } of sizes) {
       const groups = groupsOf(place, connection, bytes, verifiers);
-      const measure = (names: readonly Name[]) => measureGroups(groups, names, { ...size, label: `${verifiers} verifiers`, report });
-      figures.push(...enforcedFigures(verifiers, await measure(['raw', 'signed', 'ours'])));
-      if (verifiers === 1_000) figures.push(...amongManyFigures(verifiers, realAmongMany, await measure(['raw', 'few'])));
+      const slices = await measureGroups(groups, names, { ...size, label: `${verifiers} verifiers`, report });
+      figures.push(...enforcedFigures(verifiers, slices));
+      if (slices.few.length > 0) figures.push(...amongManyFigures(verifiers, realAmongMany, slices));
+      measured.push({ verifiers, ...slices });
     }
-    return figures;
+    return { figures, series: enforcedSeries(measured) };
   } finally {
     await connection.close();
   }

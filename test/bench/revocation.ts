@@ -4,21 +4,25 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findNatsServer, startNatsServer } from '@tokenmesh/shop/demo';
 import { type BenchMesh, startBenchMesh } from './bench-mesh.ts';
-import type { Figure, SuiteOptions, SuiteResult } from './measure.ts';
+import type { SuiteOptions, SuiteResult } from './measure.ts';
 import { checkRefusals, startMeasuredServer } from './measured-side.ts';
-import { idleFigure, warmCallCheck } from './revocation-at-rest.ts';
+import { warmCallCheck } from './revocation-at-rest.ts';
 import { coldStartFigures, coldStartSizes } from './revocation-cold-start.ts';
 import { latencyFigures } from './revocation-latency.ts';
 import { applyFigures, revokeFigures } from './revocation-rates.ts';
 import { streamFigures } from './revocation-streams.ts';
 
-type Part = Pick<SuiteResult, 'figures' | 'checks'>;
+type Part = Pick<SuiteResult, 'figures' | 'series' | 'checks'>;
 
 /** How fast a revocation is enforced, what it takes to know a million of them, and how many may come: P13 to P16. */
 export async function revocationSuite(options: SuiteOptions): Promise<SuiteResult> {
-  const parts = [await enforcedFigures(options), await revokedFigures(options)];
-  for (const size of coldStartSizes) parts.push(await knownFigures(size, options));
-  return { suite: 'revocation', figures: parts.flatMap(({ figures }) => figures), checks: parts.flatMap(({ checks }) => checks) };
+  const parts = [await enforcedFigures(options), await revokedFigures(options), await knownFigures(options)];
+  return {
+    suite: 'revocation',
+    figures: parts.flatMap(({ figures }) => figures),
+    series: parts.flatMap(({ series }) => series ?? []),
+    checks: parts.flatMap(({ checks }) => checks),
+  };
 }
 
 /** What happens when something is revoked, with nothing in the log at first. */
@@ -34,10 +38,9 @@ async function enforcedFigures(options: SuiteOptions): Promise<Part> {
   };
   const onCommitted = (n: number, atNs: number) => commitOf(n).resolve(atNs);
   const mesh = started.use(await startBenchMesh({ targets: 0, nats, onCommitted }));
-  const figures: Figure[] = [...(await latencyFigures({ mesh, nats, committedAt: (n) => commitOf(n).promise }, options))];
+  const { figures, series } = await latencyFigures({ mesh, nats, committedAt: (n) => commitOf(n).promise }, options);
   const checks = [...(await checkGuardedServer(mesh)), await warmCallCheck(mesh)];
-  figures.push(...(await applyFigures(nats, options)));
-  return { figures, checks };
+  return { figures: [...figures, ...(await applyFigures(nats, options))], series, checks };
 }
 
 /** How many may be revoked. */
@@ -53,17 +56,19 @@ async function checkGuardedServer(mesh: BenchMesh): Promise<readonly string[]> {
   return await checkRefusals(mesh, server);
 }
 
-/** What it takes to know so much. */
-async function knownFigures(targets: (typeof coldStartSizes)[number], options: SuiteOptions): Promise<Part> {
+/** What it takes to know so much, of each size in turn. */
+async function knownFigures(options: SuiteOptions): Promise<Part> {
   await using started = new AsyncDisposableStack();
-  options.report(`starting token-exchange with ${targets} revocations`);
-  const nats = await startNats(started, options.report);
-  const mesh = started.use(await startBenchMesh({ targets, nats }));
-  const figures = await coldStartFigures(mesh, options);
-  if (targets !== coldStartSizes.at(-1)) return { figures, checks: [] };
-  const idle = await idleFigure(mesh, options);
-  const streams = await streamFigures(mesh, options);
-  return { figures: [...figures, idle, ...streams.figures], checks: streams.checks };
+  const meshes: BenchMesh[] = [];
+  for (const targets of coldStartSizes) {
+    options.report(`starting token-exchange with ${targets} revocations`);
+    meshes.push(started.use(await startBenchMesh({ targets, nats: await startNats(started, options.report) })));
+  }
+  const cold = await coldStartFigures(meshes, options);
+  const largest = meshes.at(-1);
+  if (!largest) throw new Error('unreachable: there are sizes');
+  const streams = await streamFigures(largest, options);
+  return { figures: [...cold.figures, ...streams.figures], series: cold.series, checks: streams.checks };
 }
 
 /** A nats-server of its own, which uses both processors. */
