@@ -1,4 +1,5 @@
 import { obtainToken, startBenchMesh, type Workload } from './bench-mesh.ts';
+import { inFlightSeries } from './in-flight-series.ts';
 import type { Load } from './load.ts';
 import { type Figure, type SuiteOptions, type SuiteResult, summarize } from './measure.ts';
 import type { ClientSettings } from './measured-client.ts';
@@ -95,7 +96,9 @@ export async function callsSuite({ quick, report }: SuiteOptions): Promise<Suite
       ),
     ]),
   ];
-  return { suite: 'calls', figures, checks };
+  const { bare, ours, compact, jose } = sides;
+  const lines = { [labels.bare]: bare, [labels.ours]: ours, [labels.compact]: compact, [labels.jose]: jose };
+  return { suite: 'calls', figures, checks, series: await inFlightSeries(lines, { quick, report }) };
 }
 
 const labels = {

@@ -15,7 +15,7 @@ import {
 import { createLocalJWKSet, jwtVerify } from 'jose';
 import { forge, issuer, meshOptions, obtainToken, spiffeId, startBenchMesh } from './bench-mesh.ts';
 import { collectGarbage } from './forced-gc.ts';
-import { type Figure, type SuiteOptions, type SuiteResult, summarize } from './measure.ts';
+import { type Figure, pointAt, type Series, type SuiteOptions, type SuiteResult, summarize } from './measure.ts';
 import { ratios } from './measured-side.ts';
 
 const audience = spiffeId('orders');
@@ -102,6 +102,13 @@ export async function verifySuite({ quick, report }: SuiteOptions): Promise<Suit
   return {
     suite: 'verify',
     checks: [...checks, 'the feed is fresh after the last round'],
+    series: [
+      memory.series,
+      ...[
+        { name: 'not cached: full verification', slices: micros.unseen },
+        { name: 'one bare signature check', slices: micros.bare },
+      ].map(({ name, slices }): Series => ({ ...memory.series, name, points: memory.series.points.map(({ x }) => pointAt(x, slices)) })),
+    ],
     figures: [
       summarize('P6 full verification of an unseen token / one bare node:crypto verify', '×', ratios(micros.unseen, micros.bare), {
         atMost: 1.25,
@@ -109,7 +116,7 @@ export async function verifySuite({ quick, report }: SuiteOptions): Promise<Suit
       summarize('   the same by jose / one bare node:crypto verify', '×', ratios(micros.jose, micros.bare)),
       summarize('P6 cache hit, the whole decision', 'µs', micros.hit, { atMost: 1.2 }),
       summarize('P6 hit of the last token, the whole decision', 'µs', micros.last, { atMost: 0.1 }),
-      ...memory,
+      ...memory.figures,
       summarize('P7 size of a token of token-exchange with two scopes', 'B', [real.length], { atMost: 480 }),
       summarize('one bare node:crypto verify', 'µs', micros.bare),
       summarize('full verification of an unseen token', 'µs', micros.unseen),
@@ -137,12 +144,12 @@ function mintTokens(claims: ReturnType<typeof parseServiceTokenClaims>, key: Sig
   return (index) => bytes.toString('latin1', index * size, (index + 1) * size);
 }
 
-/** What cached tokens take, in caches of ten as in caches of many. */
+/** What cached tokens take, and what it takes to find them, in caches of ten as in caches of many. */
 function memoryFigures(
   mint: (count: number) => (index: number) => string,
   open: (maxCachedTokens: number) => CallVerifier,
   report: (line: string) => void,
-): readonly Figure[] {
+): { readonly figures: readonly Figure[]; readonly series: Series } {
   const used = () => {
     collectGarbage();
     collectGarbage();
@@ -155,6 +162,7 @@ function memoryFigures(
     { entries: 10_000, caches: 1 },
     { entries: 100_000, caches: 1 },
   ];
+  const hits: number[][] = [];
   const bytes = sizes.map(({ entries, caches }) => {
     report(`caches of ${entries} tokens`);
     const token = mint(entries * caches);
@@ -166,15 +174,30 @@ function memoryFigures(
       }
     }
     const after = used();
+    hits.push(hitMicros(verifiers[0] ?? unreachable('there is one'), token, entries));
     // used after the second look, so that nothing of them was collected before: neither verifiers nor what the tokens are made from
     return verifiers.length === caches && token(0) !== '' ? (after - before) / (entries * caches) : unreachable('as many as were made');
   });
-  return [
+  const figures = [
     ...sizes.map(({ entries }, index) =>
       summarize(`P6 memory of a cached token, of ${entries}`, 'B', [bytes[index] ?? Number.NaN], { atMost: 1024 }),
     ),
     summarize('P6 the same, largest / smallest', '×', [Math.max(...bytes) / Math.min(...bytes)], { atMost: 1.15 }),
   ];
+  const points = sizes.map(({ entries }, index) => pointAt(entries, hits[index] ?? []));
+  return { figures, series: { chart: 'verification-against-cached-tokens', name: 'cached: the whole decision', points } };
+}
+
+/** Of decisions on tokens that are spread over a full cache; in each slice on others, as far as there are, so that a large cache is not made small by it. */
+function hitMicros(verifier: CallVerifier, token: (index: number) => string, entries: number): number[] {
+  const [slices, each] = [15, 1_000];
+  const step = Math.max(1, Math.floor(entries / each));
+  return Array.from({ length: slices + warmUp }, (_, slice) => {
+    const calls = Array.from({ length: each }, (_, index) => {
+      return { scheme: 'Bearer', token: token((index * step + (slice % step)) % entries) } as const;
+    });
+    return cpuMicros(() => calls.forEach((call) => void verifier.verify(call, rule, peer))) / each;
+  }).slice(warmUp);
 }
 
 /** The verifier under measurement decides: it refuses what it must, also right after it took the same token. */
