@@ -13,7 +13,9 @@ export interface Dashboard {
   readonly uid: string;
   readonly title: string;
   readonly schemaVersion: number;
+  readonly links: readonly object[];
   readonly templating: { readonly list: readonly { readonly name: string; readonly type: string }[] };
+  readonly annotations: { readonly list: readonly { readonly target?: object }[] };
   readonly panels: readonly Panel[];
 }
 

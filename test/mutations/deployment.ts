@@ -3,6 +3,7 @@ import type { Mutation } from './mutation.ts';
 const compose = 'docker-compose.yml';
 const composeTest = 'test/compose.test.ts';
 const runsTest = 'test/compose-runs.test.ts';
+const observabilityTest = 'test/observability-configuration.test.ts';
 const of = ['deployment'];
 
 /** Defences of docker-compose.yml, of what it mounts, and of the Dockerfile. */
@@ -87,5 +88,19 @@ export const deploymentMutations: readonly Mutation[] = [
     find: "if (status !== 'SERVING') io.exit(1);",
     put: '',
     fails: { file: 'packages/cli/src/health-command.test.ts', title: 'ends with 1 when the server is there and does not serve' },
+  },
+  {
+    of,
+    file: 'deploy/collector/collector.yaml',
+    find: 'processors: [memory_limiter, batch]',
+    put: 'processors: [batch]',
+    fails: { file: observabilityTest, title: 'uses every component that it configures, and configures every one that it uses' },
+  },
+  {
+    of,
+    file: 'deploy/grafana/provisioning/dashboards/mesh.yaml',
+    find: 'path: /etc/tokenmesh/dashboards',
+    put: 'path: /etc/tokenmesh/provisioning',
+    fails: { file: observabilityTest, title: 'finds its provisioning where it looks for it' },
   },
 ];
