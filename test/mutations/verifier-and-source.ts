@@ -152,6 +152,16 @@ export const verifierAndSourceMutations: readonly Mutation[] = [
     fails: { file: `${src}/incoming/awaited-requests.test.ts`, title: '(%s) is ended, and its handler never runs', case: 'health' },
   },
   {
+    of: ['callers'],
+    file: `${src}/incoming/caller.ts`,
+    find: 'return VerifiedCaller.is(caller) ? caller : undefined;',
+    put: 'return caller as never;',
+    fails: {
+      file: `${src}/incoming/caller.test.ts`,
+      title: 'takes nobody for the caller who was not verified, whoever put him there',
+    },
+  },
+  {
     of: ['T-15'],
     file: `${src}/mesh/node-version.ts`,
     find: 'if (part < least) throw',

@@ -51,6 +51,21 @@ describe('callerOf', () => {
     expect(() => callerOf({ metadata: other })).toThrow('no verified caller');
   });
 
+  it('takes nobody for the caller who was not verified, whoever put him there', () => {
+    const metadata = new Metadata();
+    for (const made of [{ ...caller }, Object.create(caller), 'alice', null]) {
+      metadata.setOpaque('tokenmesh.caller', made);
+      expect(findCaller({ metadata })).toBeUndefined();
+    }
+  });
+
+  it('does not go along with metadata that are copied or sent', () => {
+    const metadata = new Metadata();
+    keepCaller(metadata, caller);
+    expect(findCaller({ metadata: metadata.clone() })).toBeUndefined();
+    expect(JSON.stringify([metadata, metadata.getMap(), metadata.toHttp2Headers()])).not.toContain('alice');
+  });
+
   it('gives what cannot be changed', () => {
     expect(() => Object.assign(caller, { sub: 'mallory' })).toThrow(TypeError);
     expect(markStale(caller)).toMatchObject({ stale: true, sub: 'alice' });

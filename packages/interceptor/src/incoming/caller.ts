@@ -30,7 +30,8 @@ export interface SubjectToken {
   readonly binding: BindingEvidence | undefined;
 }
 
-const callers = new WeakMap<Metadata, Caller>();
+// beside the metadata and not in them: what is opaque is neither sent nor copied. A WeakMap would cost a call more than the check of its token
+const opaqueKey = 'tokenmesh.caller';
 
 /** The part of grpc-js's server calls that names the call: all four kinds of call have it. */
 interface ServerCall {
@@ -50,7 +51,8 @@ export function callerOf(call: ServerCall): Caller {
 
 /** The verified caller of a call, or `undefined` when the method is public and the call came without a credential. */
 export function findCaller(call: ServerCall): Caller | undefined {
-  return callers.get(call.metadata);
+  const caller = call.metadata.getOpaque(opaqueKey);
+  return VerifiedCaller.is(caller) ? caller : undefined;
 }
 
 /**
@@ -67,7 +69,7 @@ export function can(caller: Caller, scope: string): boolean {
 
 /** Remembers the caller for the handler that gets this metadata object. */
 export function keepCaller(metadata: Metadata, caller: Caller): void {
-  callers.set(metadata, caller);
+  metadata.setOpaque(opaqueKey, caller);
 }
 
 /** The caller that a verified token speaks of; `compact` is kept aside for calls on its behalf. */
@@ -117,8 +119,12 @@ class VerifiedCaller implements Caller {
     Object.freeze(this);
   }
 
+  static is(value: unknown): value is VerifiedCaller {
+    return typeof value === 'object' && value !== null && #compact in value;
+  }
+
   static from(caller: Caller): VerifiedCaller {
-    if (!(#compact in caller)) throw new TypeError('onBehalfOf takes the caller that callerOf(call) returned');
+    if (!VerifiedCaller.is(caller)) throw new TypeError('onBehalfOf takes the caller that callerOf(call) returned');
     return caller;
   }
 
