@@ -12,6 +12,7 @@ const tracesTest = 'services/token-exchange/src/traces.test.ts';
 const tracingTest = 'packages/interceptor/src/tracing.test.ts';
 const tracing = 'packages/interceptor/src/tracing.ts';
 const tracedCall = 'packages/interceptor/src/incoming/traced-call.ts';
+const withoutSdkTest = 'test/traces-without-the-sdk.test.ts';
 const sampledOutTest = 'packages/interceptor/src/tracing-sampled-out.test.ts';
 
 /** What traces must not tell, and what may not be believed of what comes with a revocation. */
@@ -167,5 +168,22 @@ export const traceMutations: readonly Mutation[] = [
     find: 'trace.getActiveSpan()?.setAttribute(attribute.introspectionActive, response.active === true);',
     put: '',
     fails: { file: 'test/semantic-conventions.test.ts', title: 'has no name that nothing in the code writes: %s', case: 'spanAttributes' },
+  },
+  {
+    of: ['traces'],
+    file: 'packages/interceptor/src/incoming/decision-span.ts',
+    find: '  span.addEvent(spanEvents.decision, decision);\n',
+    put: '',
+    fails: {
+      file: withoutSdkTest,
+      title: 'a call is one trace with its decision, by whatever tracer, context manager and propagator are registered',
+    },
+  },
+  {
+    of: ['traces'],
+    file: 'packages/interceptor/src/incoming/traced-call.ts',
+    find: 'propagation.extract(ROOT_CONTEXT, metadata, metadataGetter)',
+    put: 'ROOT_CONTEXT',
+    fails: { file: withoutSdkTest, title: 'so is one that is refused' },
   },
 ];
