@@ -23,8 +23,8 @@ export const attackMutations: readonly Mutation[] = [
   {
     of: ['T-17'],
     file: `${src}/record/fixed-statements.ts`,
-    find: 'return changes === 1;',
-    put: 'return true;',
+    find: 'assertionId, [clientId, jti, exp]);\n      return changes === 1;',
+    put: 'assertionId, [clientId, jti, exp]);\n      return changes >= 0;',
     fails: {
       file: clientsTest,
       title: 'T-17: %s is good for one of 20 simultaneous requests',
@@ -52,8 +52,8 @@ export const attackMutations: readonly Mutation[] = [
   {
     of: ['T-17'],
     file: `${src}/record/fixed-statements.ts`,
-    find: 'return changes === 1;',
-    put: 'return true;',
+    find: 'assertionId, [clientId, jti, exp]);\n      return changes === 1;',
+    put: 'assertionId, [clientId, jti, exp]);\n      return changes >= 0;',
     fails: { file: `${src}/doors/facade.test.ts`, title: 'T-17: takes an assertion once, over HTTP as over gRPC' },
   },
   {
