@@ -8,8 +8,8 @@ import { parseJws, tokenTypes } from '@tokenmesh/token';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type ServerInterceptors, serverInterceptors } from './incoming/server-interceptor.ts';
 import { bearerInterceptor } from './outgoing/client-interceptor.ts';
+import { tracingClientInterceptor } from './outgoing/traced-call.ts';
 import { createTestIssuer, type TestIssuer } from './test-issuer.ts';
-import { tracingClientInterceptor } from './tracing.ts';
 
 const exporter = new InMemorySpanExporter();
 const sdk = new NodeSDK({ spanProcessors: [new SimpleSpanProcessor({ exporter })], metricReaders: [], logRecordProcessors: [] });

@@ -7,7 +7,7 @@ import { observeIssuers } from '../metrics.ts';
 import { bearerInterceptor, noteStreamChannel } from '../outgoing/client-interceptor.ts';
 import { createDpopSigner, type DpopSigner, dpopKey } from '../outgoing/dpop-signer.ts';
 import { createStreamRenewals } from '../outgoing/stream-renewals.ts';
-import { tracingClientInterceptor } from '../tracing.ts';
+import { tracingClientInterceptor } from '../outgoing/traced-call.ts';
 import { reportHealth } from './health-report.ts';
 import { connectIssuers, type IssuerConnection, type IssuerConnectionOptions } from './issuer-connection.ts';
 import { knownTime } from './known-time.ts';

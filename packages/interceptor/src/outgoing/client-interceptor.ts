@@ -14,11 +14,11 @@ import { hasCredential } from '../incoming/bearer.ts';
 import { streamIdKey } from '../incoming/stream-credential.ts';
 import { spanAttributes, spanEvents } from '../semantic-conventions.ts';
 import { type Refusal, type RefusalStatus, refusalOf, refusalStatus, toStatus } from '../status.ts';
-import { tracingClientInterceptor } from '../tracing.ts';
 import { type Bearer, bearerCredentials, bearerMetadata } from './bearer-credentials.ts';
 import type { DpopSigner } from './dpop-signer.ts';
 import type { StreamRenewals } from './stream-renewals.ts';
 import type { HeldToken, TokenSource } from './token-source.ts';
+import { tracingClientInterceptor } from './traced-call.ts';
 
 export interface BearerInterceptorOptions {
   /** Renews the credentials of live streams. Absent: they end when the token does that they were opened with. */
@@ -262,8 +262,12 @@ class BearerCall implements InnerCall, InterceptingListener, Bearer {
   }
 
   #end(result: StatusObject): void {
-    if (this.#lacksMessage) this.#listener?.onReceiveMessage?.(null);
-    this.#listener?.onReceiveStatus?.(result);
+    const listener = this.#listener;
+    // Node keeps what hangs on an HTTP/2 stream until a full collection of garbage: without this the request, its answer and the caller's functions would
+    this.#listener = undefined;
+    this.#metadata = undefined;
+    if (this.#lacksMessage) listener?.onReceiveMessage?.(null);
+    listener?.onReceiveStatus?.(result);
   }
 }
 

@@ -5,10 +5,10 @@ import { subjectTokenOf } from '../incoming/caller.ts';
 import type { Introspection } from '../incoming/introspector.ts';
 import type { FetchedKeys } from '../incoming/remote-key-set.ts';
 import { asReason, refusalOf, refusalStatus } from '../status.ts';
-import { tracingClientInterceptor } from '../tracing.ts';
 import { type ProofAudience, proofInterceptor } from './proof-interceptor.ts';
 import { togetherInOneTurn } from './together-in-one-turn.ts';
 import type { IssuedToken, TokenRequest } from './token-source.ts';
+import { tracingClientInterceptor } from './traced-call.ts';
 import { unary } from './unary.ts';
 import type { ClientAuthentication, WorkloadCredential } from './workload-credential.ts';
 
