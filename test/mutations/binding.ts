@@ -11,6 +11,7 @@ const [bindingTest, memoryTest] = [`${src}/incoming/binding.test.ts`, `${src}/in
 const [filesTest, tlsTest] = [`${src}/mesh/tls-files.test.ts`, `${src}/mesh/mesh-tls.test.ts`];
 const [channelTest, sourceTest] = [`${src}/mesh/renewed-channel.test.ts`, `${src}/outgoing/token-source-certificate.test.ts`];
 const [callsTest, exchangeTest] = [`${src}/outgoing/dpop-calls.test.ts`, `${src}/outgoing/exchange-client.test.ts`];
+const [connection, connectionTest] = [`${src}/incoming/connection-certificate.ts`, `${src}/incoming/connection-certificate.test.ts`];
 const meshesTest = 'services/token-exchange/src/grants/bound-meshes.test.ts';
 
 /** Defences of the binding of tokens at services, and of what keeps it alive: proofs, nonces, renewed certificates. */
@@ -138,6 +139,28 @@ export const bindingMutations: readonly Mutation[] = [
       'refuses everything as old as what it had to forget, and nothing that is younger',
     ],
     [memory, ' && memory.forgottenThrough <= nowSeconds', '', 'does not forget what it refuses, when it forgets everything else of a key'],
+  ]),
+  ...of('certificate of a connection', connectionTest, [
+    ...['remotePort', 'remoteAddress', 'localPort'].map(
+      (name): Row => [
+        connection,
+        `    a.${name} === b.${name} &&\n`,
+        '',
+        'is that of the call, though it is looked for in the context of one with another %s',
+      ],
+    ),
+    [
+      connection,
+      '    a.remotePort !== undefined &&\n',
+      '',
+      'is that of each call over a Unix socket, whose connections have no addresses to be told apart by',
+    ],
+    [
+      connection,
+      '    connection.isOpen = false;\n',
+      '',
+      'is not that of a connection that was closed, though another has its addresses now',
+    ],
   ]),
   ...of('certificate renewal', filesTest, [
     [

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import type { ServerInterceptingCallInterface } from '@grpc/grpc-js';
+import { certificateThumbprint } from './connection-certificate.ts';
 import type { Peer } from './verify-call.ts';
 
 /** Who is at the other end of a call, as grpc-js tells it. */
@@ -13,9 +13,7 @@ export class CallPeer implements Peer {
   }
 
   certificateThumbprint(): string | undefined {
-    // the server credentials must check client certificates: the auth context does not say whether anyone did
-    const raw = this.#call.getAuthContext().sslPeerCertificate?.raw;
-    return raw && createHash('sha256').update(raw).digest('base64url');
+    return certificateThumbprint(this.#call);
   }
 
   get address(): string {
