@@ -10,10 +10,10 @@ const appliedTest = 'packages/interceptor/src/mesh/applied-span.test.ts';
 const traceparentTest = 'packages/interceptor/src/traceparent.test.ts';
 const tracesTest = 'services/token-exchange/src/traces.test.ts';
 const tracingTest = 'packages/interceptor/src/tracing.test.ts';
-const tracing = 'packages/interceptor/src/tracing.ts';
 const tracedCall = 'packages/interceptor/src/incoming/traced-call.ts';
 const withoutSdkTest = 'test/traces-without-the-sdk.test.ts';
 const sampledOutTest = 'packages/interceptor/src/tracing-sampled-out.test.ts';
+const outgoingCall = 'packages/interceptor/src/outgoing/traced-call.ts';
 
 /** What traces must not tell, and what may not be believed of what comes with a revocation. */
 export const traceMutations: readonly Mutation[] = [
@@ -105,9 +105,9 @@ export const traceMutations: readonly Mutation[] = [
   },
   {
     of: ['traces'],
-    file: tracing,
-    find: 'propagation.inject(active, metadata, metadataSetter);',
-    put: 'if (span.isRecording()) propagation.inject(active, metadata, metadataSetter);',
+    file: outgoingCall,
+    find: 'propagation.inject(this.#active, metadata, metadataSetter);',
+    put: 'if (this.#span.isRecording()) propagation.inject(this.#active, metadata, metadataSetter);',
     fails: { file: sampledOutTest, title: 'tells every hop of a trace that is sampled out so, and records nothing' },
   },
   {

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import {
   type CallCredentials,
   type InterceptingListener,
@@ -13,6 +15,9 @@ import { refusalOf, refusalStatus } from '../status.ts';
 import { orders as ordersId } from '../test-issuer.ts';
 import { bearerInterceptor } from './client-interceptor.ts';
 import type { TokenSource } from './token-source.ts';
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void; // which the flag makes
 
 /** An attempt that the test answers itself: what no server can be brought to do at a certain moment. */
 function attemptsByHand() {
@@ -79,6 +84,21 @@ describe('bearerInterceptor', () => {
     closed = true;
     listeners[0]?.onReceiveStatus?.(refusalStatus('TOKEN_REVOKED'));
     expect(ends.map((end) => refusalOf(end)?.reason)).toEqual(['TOKEN_REVOKED']);
+  });
+
+  it('forgets its caller with the status, so that what Node keeps of the stream does not keep it', async () => {
+    const { listeners, nextCall } = attemptsByHand();
+    const start = () => {
+      const [metadata, ends] = [new Metadata(), [] as StatusObject[]];
+      bearerInterceptor(ordersId, source)(options, nextCall).start(metadata, { onReceiveStatus: (result) => ends.push(result) });
+      return { metadata: new WeakRef(metadata), ends: new WeakRef(ends) };
+    };
+    const [over, open] = [start(), start()];
+    listeners[0]?.onReceiveStatus?.({ code: status.OK, details: '', metadata: new Metadata() });
+    await new Promise((resolve) => setImmediate(resolve)); // a WeakRef holds until the end of its turn
+    collectGarbage();
+    expect([over.metadata.deref(), over.ends.deref()]).toEqual([undefined, undefined]);
+    expect([open.metadata.deref(), open.ends.deref()]).toEqual([new Metadata(), []]);
   });
 
   it('says once that there is no message, however often the call was attempted', () => {
