@@ -37,7 +37,7 @@ export interface TestMesh {
    * What `createMesh` gives, for one workload: it obtains, attaches and verifies tokens as in production; only token-exchange is in memory. Comes
    * up ready, unless the exchange or the feed is down.
    *
-   * Connections are plaintext, which is for addresses of this machine only, unless `certificate` and `ca` are given: then tokens are bound to the
+   * Every audience is announced for `compactMetadata`, so that the option alone decides. Connections are plaintext, which is for addresses of this machine only, unless `certificate` and `ca` are given: then tokens are bound to the
    * certificate.
    *
    * @param self SPIFFE ID of the workload, in the test's trust domain.

@@ -10,7 +10,7 @@ import type { RenewResponse as _tokenmesh_v1_RenewResponse, RenewResponse__Outpu
  */
 export interface StreamCredentialClient extends grpc.Client {
   /**
-   * The new token is the call's own `authorization` metadata: same `sub`, `client_id` and binding, scope no narrower than the stream's
+   * The new token is the call's own credential: same `sub`, `client_id` and binding, scope no narrower than the stream's
    * method needs.
    */
   Renew(argument: _tokenmesh_v1_RenewRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_tokenmesh_v1_RenewResponse__Output>): grpc.ClientUnaryCall;
@@ -18,7 +18,7 @@ export interface StreamCredentialClient extends grpc.Client {
   Renew(argument: _tokenmesh_v1_RenewRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_tokenmesh_v1_RenewResponse__Output>): grpc.ClientUnaryCall;
   Renew(argument: _tokenmesh_v1_RenewRequest, callback: grpc.requestCallback<_tokenmesh_v1_RenewResponse__Output>): grpc.ClientUnaryCall;
   /**
-   * The new token is the call's own `authorization` metadata: same `sub`, `client_id` and binding, scope no narrower than the stream's
+   * The new token is the call's own credential: same `sub`, `client_id` and binding, scope no narrower than the stream's
    * method needs.
    */
   renew(argument: _tokenmesh_v1_RenewRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_tokenmesh_v1_RenewResponse__Output>): grpc.ClientUnaryCall;
@@ -33,7 +33,7 @@ export interface StreamCredentialClient extends grpc.Client {
  */
 export interface StreamCredentialHandlers extends grpc.UntypedServiceImplementation {
   /**
-   * The new token is the call's own `authorization` metadata: same `sub`, `client_id` and binding, scope no narrower than the stream's
+   * The new token is the call's own credential: same `sub`, `client_id` and binding, scope no narrower than the stream's
    * method needs.
    */
   Renew: grpc.handleUnaryCall<_tokenmesh_v1_RenewRequest__Output, _tokenmesh_v1_RenewResponse>;
