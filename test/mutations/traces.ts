@@ -113,6 +113,16 @@ export const traceMutations: readonly Mutation[] = [
   {
     of: ['traces'],
     file: tracedCall,
+    find: 'if (span.isRecording()) this.#span = span;',
+    put: 'this.#span = span;',
+    fails: {
+      file: 'packages/interceptor/src/incoming/guarded-call.test.ts',
+      title: 'has no attribute, event or link computed when it is sampled out',
+    },
+  },
+  {
+    of: ['traces'],
+    file: tracedCall,
     find: 'values.length === 0 ? undefined : values.map(String)',
     put: 'values.map(String)',
     fails: { file: sampledOutTest, title: 'adds no trace state and no baggage that nobody sent' },

@@ -152,6 +152,44 @@ export const verifierAndSourceMutations: readonly Mutation[] = [
     fails: { file: `${src}/incoming/awaited-requests.test.ts`, title: '(%s) is ended, and its handler never runs', case: 'health' },
   },
   {
+    of: ['wait for a verification'],
+    file: `${src}/incoming/guarded-call.ts`,
+    find: 'else this.#keep(() => this.listener.onReceiveMessage(message));',
+    put: 'else this.listener.onReceiveMessage(message);',
+    fails: {
+      file: `${src}/incoming/guarded-call.test.ts`,
+      title: 'gives its handler nothing, and then what came meanwhile in its order',
+    },
+  },
+  {
+    of: ['wait for a verification'],
+    file: `${src}/incoming/guarded-call.ts`,
+    find: 'else this.#keep(() => this.listener.onReceiveHalfClose());',
+    put: 'else this.listener.onReceiveHalfClose();',
+    fails: {
+      file: `${src}/incoming/guarded-call.test.ts`,
+      title: 'gives its handler nothing when it %s, not what came before nor what comes after',
+      case: 'is refused',
+    },
+  },
+  {
+    of: ['wait for a verification'],
+    file: `${src}/incoming/guarded-call.ts`,
+    find: '    this.#isAdmitted = true;\n',
+    put: '    this.#isAdmitted = true;\n    if (this.#kept) this.#kept.length = 1;\n',
+    fails: {
+      file: `${src}/incoming/guarded-call.test.ts`,
+      title: 'gives its handler nothing, and then what came meanwhile in its order',
+    },
+  },
+  {
+    of: ['wait for a verification'],
+    file: `${src}/server-call-layer.ts`,
+    find: '    this.listener = nobody;\n',
+    put: '',
+    fails: { file: `${src}/incoming/guarded-call.test.ts`, title: 'tells the handler of a call nothing once it is over' },
+  },
+  {
     of: ['callers'],
     file: `${src}/incoming/caller.ts`,
     find: 'return VerifiedCaller.is(caller) ? caller : undefined;',
