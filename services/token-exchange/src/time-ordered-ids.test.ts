@@ -10,8 +10,9 @@ describe('createTimeOrderedIds', () => {
   });
 
   it('makes ids that sort as text by the millisecond in which they were made', () => {
-    // across each digit of the time: 64 ms, 4 s, 4 min, 5 h and more
-    const times = [0, 1, 63, 64, 4_095, 4_096, 262_143, 262_144, 2 ** 24, 1_800_000_000_000, 1_800_000_000_001, 2 ** 48 - 1];
+    const digits = Array.from({ length: 64 }, (_, digit) => digit);
+    // and across other places: 4 s, 4 min, 5 h and more
+    const times = [...digits, 64, 4_095, 4_096, 262_143, 262_144, 2 ** 24, 1_800_000_000_000, 1_800_000_000_001, 2 ** 48 - 1];
     let nowMs = 0;
     const newId = createTimeOrderedIds(() => nowMs);
     const ids = times.map((ms) => {
