@@ -22,7 +22,7 @@ export const suites: Readonly<Record<string, Suite>> = {
   verify: { run: verifySuite, about: 'what deciding on a token costs, and what a cached one holds (P6, P7)' },
   exchange: { run: exchangeSuite, about: 'what a token costs token-exchange (P8 to P10)' },
   startup: { run: startupSuite, about: 'the first call of a process, and a thousand that start at once (P11, P12)' },
-  revocation: { run: revocationSuite, about: 'how soon a revocation is enforced, and what a million of them take (P13 to P16)' },
+  revocation: { run: revocationSuite, about: 'how soon a revocation is enforced, and what a million of them take (P13 to P16, P18)' },
   telemetry: { run: telemetrySuite, about: 'what spans and metrics cost a call (P17)' },
   memory: { run: memorySuite, about: 'a verifier at rest, with a million revocations, and at work for half an hour (P18)' },
 };
