@@ -167,6 +167,13 @@ export const interceptorMutations: readonly Mutation[] = [
     fails: { file: bearerTest, title: 'refuses two authorization values' },
   },
   {
+    of: ['T-40'],
+    file: bearer,
+    find: 'if (value === lastBearer?.value) return',
+    put: 'if (lastBearer && value.length === lastBearer.value.length) return',
+    fails: { file: bearerTest, title: 'T-40: takes a value that it read before for itself alone, and not twice on one call' },
+  },
+  {
     of: ['T-41'],
     file: guardedCall,
     find: "if (!rule.public) throw new TokenError('CREDENTIAL_MISSING',",

@@ -65,6 +65,19 @@ describe('readCredential', () => {
     expect(readCredential(new Metadata())).toBeUndefined();
   });
 
+  it('T-40: takes a value that it read before for itself alone, and not twice on one call', () => {
+    const value = 'Bearer aaaa.bbbb.cccc';
+    const read = readCredential(withAuthorization(value));
+    expect(readCredential(withCompact(value))).toEqual(read);
+    expect(readCredential(withAuthorization('Bearer aaaa.bbbb.cccd'))).toEqual({ scheme: 'Bearer', token: 'aaaa.bbbb.cccd' });
+    readCredential(withAuthorization(value));
+    for (const other of ['Bearer aaaa.bbbb.ccc!', 'Bearer aaaa.bbbb,cccc', `${value} `]) {
+      expect(reasonOf(withAuthorization(other))).toBe('CREDENTIAL_AMBIGUOUS');
+    }
+    expect(reasonOf(withAuthorization(value, value))).toBe('CREDENTIAL_AMBIGUOUS');
+    expect(readCredential(new Metadata())).toBeUndefined();
+  });
+
   it('refuses two authorization values', () => {
     expect(reasonOf(withAuthorization('Bearer abc', 'Bearer abc'))).toBe('CREDENTIAL_AMBIGUOUS');
   });
