@@ -81,6 +81,13 @@ it('knows which way is worse for figures that are to be small, and of those with
   expect(changes).toMatchObject([{ isBeyondSpread: true, isWorse: undefined }]);
 });
 
+it('does not take what is measured once for exact', async () => {
+  const memory = (value: number): Figure => ({ name: 'P6 memory', unit: 'B', value, spread: [value, value], target: { atMost: 1024 } });
+  const history = await recorded(memory(900));
+  expect(hasRegressed(compare(history, facts, suite(memory(918))))).toBe(false);
+  expect(hasRegressed(compare(history, facts, suite(memory(919))))).toBe(true);
+});
+
 it('names figures that were recorded and are not measured any more', async () => {
   const history = await recorded(throughput(0.93), { ...throughput(1), name: 'P2 throughput / jose' });
   expect(compare(history, facts, suite(throughput(0.93))).missing).toEqual(['P2 throughput / jose']);

@@ -14,7 +14,7 @@ export interface Change {
   readonly name: string;
   readonly before: number;
   readonly after: number;
-  /** Either median lies outside of the other run's quartiles. */
+  /** Either median lies outside of the other run's quartiles, and is 2 % away from the other: what is measured once in a run has no spread. */
   readonly isBeyondSpread: boolean;
   /** Beyond the spread, away from its target; `undefined` where there is no target, so that nobody can tell which way is worse. */
   readonly isWorse: boolean | undefined;
@@ -76,10 +76,13 @@ export function compare(history: readonly RecordedSuite[], { quick }: RunFacts, 
 }
 
 function changeOf({ name, value, spread, target }: Figure, [before, low, high]: readonly [number, number, number]): Change {
-  const isBeyondSpread = isOutside(value, [low, high]) && isOutside(before, spread);
+  const isFar = Math.abs(value - before) > leastChange * Math.abs(before);
+  const isBeyondSpread = isFar && isOutside(value, [low, high]) && isOutside(before, spread);
   const isAway = target && ('atLeast' in target ? value < before : value > before);
   return { name, before, after: value, isBeyondSpread, isWorse: isAway === undefined ? undefined : isAway && isBeyondSpread };
 }
+
+const leastChange = 0.02;
 
 function isOutside(value: number, [low, high]: readonly [number, number]): boolean {
   return value < low || value > high;
