@@ -76,7 +76,7 @@ export interface CallVerifierOptions extends TrustedIssuer {
   readonly staleAfterMs?: number;
   /** Age of revocation data up to which standard methods go on that do not say it themselves: G, in milliseconds; default `maxLifeSeconds`. */
   readonly maxBlindMs?: number;
-  /** Verified tokens kept; default 10 000, about 1 KiB each. */
+  /** Verified tokens kept; default 10 000, about 1 KiB each. Fewer when tokens are longer than 1 KiB on average. */
   readonly maxCachedTokens?: number;
   /** Wall clock, milliseconds since epoch. Default `Date.now`. */
   readonly now?: () => number;
