@@ -54,6 +54,24 @@ export const packedRevocationMutations: readonly Mutation[] = [
   },
   {
     of: ['packed revocations'],
+    file: `${src}/presence-filter.ts`,
+    find: 'this.#words.length / 2 ** 32',
+    put: '(this.#words.length * 0.999) / 2 ** 32',
+    fails: {
+      file: `${src}/presence-filter.test.ts`,
+      title: 'forgets one shard and nothing of those beside it, of %i words each',
+      case: 'of 3 words',
+    },
+  },
+  {
+    of: ['packed revocations'],
+    file: set,
+    find: '(1 << kindIndex.key) | (1 << kindIndex.token);',
+    put: '(1 << kindIndex.key) | (1 << kindIndex.token) | (1 << kindIndex.grant);',
+    fails: { file: modelTest, title: agrees },
+  },
+  {
+    of: ['packed revocations'],
     file: table,
     find: '    this.#isOwn.fill(0);\n',
     put: '',
