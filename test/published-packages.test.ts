@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import {
@@ -61,7 +61,7 @@ async function createProject(): Promise<void> {
   const compiler = { module: 'nodenext', target: 'esnext', types: ['node'], strict: true, noEmit: true, allowImportingTsExtensions: true };
   const files = {
     ...{ 'package.json': JSON.stringify(manifest), 'pnpm-workspace.yaml': JSON.stringify(settings) },
-    ...{ 'tsconfig.json': JSON.stringify({ compilerOptions: compiler }), 'every-door.ts': importOfEveryDoor() },
+    ...{ 'tsconfig.json': JSON.stringify({ compilerOptions: compiler }), 'every-door.ts': importOfEveryDoor(), 'one-class.ts': oneClass },
     ...Object.fromEntries([...start, ...sketches()]),
     'mistakes.ts': mistakes,
   };
@@ -93,6 +93,23 @@ export const self: MeshOptions['self'] = 5;
 export const { Nobody } = tokenmesh;
 `;
 
+/** Errors that are thrown behind one door and looked at behind another. Writes for each whether it is known there. */
+const oneClass = `import { status } from '@grpc/grpc-js';
+import { openEvent, PositionGoneError } from '@tokenmesh/revocation';
+import { grpcRecord } from '@tokenmesh/revocation/grpc';
+import { createMemoryRecord } from '@tokenmesh/revocation/testing';
+import { TokenError } from '@tokenmesh/token';
+type Refuse = (error: object) => void;
+const refuse = (_request: object, _options: object, callback: Refuse) => void queueMicrotask(() => callback({ code: status.OUT_OF_RANGE }));
+const record = grpcRecord({ ListEvents: refuse } as never);
+const causes = [
+  [PositionGoneError, () => record.listEvents({ epoch: 'e1', n: 1 })],
+  [PositionGoneError, () => createMemoryRecord().listEvents({ epoch: 'e0', n: 1 })],
+  [TokenError, async () => openEvent('', new Map(), { issuer: '', mesh: '' })],
+] as const;
+for (const [known, cause] of causes) await cause().catch((error: unknown) => console.log(error instanceof known));
+`;
+
 /** A file that uses every entry point, but for package.json. */
 function importOfEveryDoor(): string {
   return names
@@ -112,6 +129,25 @@ function doorsOf(name: string): string[] {
     .map((door) => name + door.slice(1));
 }
 
+/** Its modules, `src/….ts`, but for those of its tests. */
+function modulesOf(name: string): string[] {
+  const files = filesIn(join(root, published.get(name) ?? '', 'src'));
+  return files.filter((file) => /(?<!\.test)\.ts$/.test(file) && !file.startsWith('test-')).map((file) => `src/${file}`);
+}
+
+/** What the JavaScript of the package may be in: what its doors and its command open, and what they share. */
+function scriptsOf(name: string): string[] {
+  const { exports, bin } = manifestOf(installed(name));
+  const opened = [...Object.values(exports).flatMap((door) => door.default ?? []), ...Object.values(bin ?? {})];
+  return [...opened.map((script) => script.slice('./'.length)), 'dist/shared.js'];
+}
+
+interface SourceMap {
+  /** Relative to the map. */
+  readonly sources: readonly string[];
+  readonly sourcesContent: readonly string[];
+}
+
 interface Manifest {
   readonly version: string;
   readonly private?: boolean;
@@ -119,6 +155,7 @@ interface Manifest {
   readonly engines: { readonly node: string };
   readonly dependencies?: Readonly<Record<string, string>>;
   readonly peerDependencies?: Readonly<Record<string, string>>;
+  readonly bin?: Readonly<Record<string, string>>;
   readonly exports: Readonly<Record<string, { readonly types: string; readonly default: string }>>;
   readonly publishConfig: { readonly exports: Readonly<Record<string, unknown>> };
 }
@@ -148,21 +185,53 @@ describe.each(names)('%s', (name) => {
     expect(doorsOf(name).sort()).toEqual(inWorkspace.filter((door) => !atHome.includes(door)).sort());
   });
 
-  it('holds what was built from its sources, the contract and a licence, and nothing of this machine', () => {
+  it('holds a script for each door and one that they share, declarations, the contract and a licence, and nothing of this machine', () => {
     const folder = installed(name);
-    const sources = filesIn(join(root, published.get(name) ?? '', 'src')).map((file) => file.replace(/\.ts$/, ''));
+    const sources = modulesOf(name).map((file) => file.slice('src/'.length).replace(/\.ts$/, ''));
     const files = filesIn(folder).filter((file) => !file.startsWith('node_modules/'));
     const strangers = files.filter((file) => {
       if (['package.json', 'README.md', 'LICENSE'].includes(file)) return false;
       if (name === '@tokenmesh/proto' && /^(?:tokenmesh|google)\/.*\.proto$/.test(file)) return false;
-      if (name === '@tokenmesh/proto' && file === 'dist/gen/tokenmesh.json') return false;
-      const built = /^dist\/(.*?)(?:\.d\.ts|\.js|\.js\.map)$/.exec(file)?.[1];
-      return built === undefined || !sources.includes(built) || /\.test$|^test-/.test(built);
+      const script = /^dist\/.*?\.js(?=(?:\.map)?$)/.exec(file)?.[0];
+      if (script !== undefined) return !scriptsOf(name).includes(script);
+      const declared = /^dist\/(.*?)\.d\.ts$/.exec(file)?.[1];
+      return declared === undefined || !sources.includes(declared);
     });
     expect(strangers).toEqual([]);
     expect(files).toEqual(expect.arrayContaining(['package.json', 'README.md', 'LICENSE', 'dist/index.js', 'dist/index.d.ts']));
     const texts = files.map((file) => [file, readFileSync(join(folder, file), 'utf8')] as const);
     expect(texts.flatMap(([file, text]) => (text.includes(root) || text.includes(directory) ? [file] : []))).toEqual([]);
+  });
+
+  it('has each of its modules in one script, so that all doors lead to the same classes, with its source, and no module of others', () => {
+    const folder = installed(name);
+    const maps = filesIn(folder).filter((file) => /^dist\/.*\.js\.map$/.test(file));
+    const modules = maps.flatMap((file) => {
+      const { sources, sourcesContent } = JSON.parse(readFileSync(join(folder, file), 'utf8')) as SourceMap;
+      return sources.map((source, index) => [join(dirname(file), source), sourcesContent[index]] as const);
+    });
+    const paths = modules.map(([path]) => path);
+    const ours = modules.filter(([path]) => modulesOf(name).includes(path));
+    expect(paths.toSorted()).toEqual([...new Set(paths)].toSorted());
+    expect(paths.filter((path) => ![...modulesOf(name), 'package.json', 'src/gen/tokenmesh.json'].includes(path))).toEqual([]);
+    expect(ours).toEqual(ours.map(([path]) => [path, readFileSync(join(root, published.get(name) ?? '', path), 'utf8')]));
+    expect(ours).not.toEqual([]);
+  });
+
+  it('imports nothing but its own scripts, what it says it needs, and Node', () => {
+    const folder = installed(name);
+    const { dependencies, peerDependencies } = manifestOf(folder);
+    const needs = Object.keys({ ...dependencies, ...peerDependencies });
+    const scripts = filesIn(folder).filter((file) => scriptsOf(name).includes(file));
+    const imported = scripts.flatMap((file) => {
+      const lines = readFileSync(join(folder, file), 'utf8').matchAll(/^(?:import|export)\b.*?"(.+)";$|\bimport\("(.+?)"\)/gm);
+      const names = [...lines].map(([, statically, dynamically]) => statically ?? dynamically ?? '');
+      return names.map((from) => (from.startsWith('.') ? join(dirname(file), from) : from));
+    });
+    expect(imported).not.toEqual([]);
+    const known = (from: string) =>
+      from.startsWith('node:') || scripts.includes(from) || needs.some((need) => `${from}/`.startsWith(`${need}/`));
+    expect(imported.filter((from) => !known(from))).toEqual([]);
   });
 
   it('says what it needs, in versions that a registry knows', () => {
@@ -204,6 +273,11 @@ describe('a project outside the workspace', () => {
     expect(lines).toHaveLength(names.flatMap(doorsOf).length);
     for (const line of lines) expect(line).toMatch(/^true file:\/\/.*\/node_modules\/.*\/dist\/[\w/]+\.js$/);
     expect(lines.filter((line) => !line.includes(project))).toEqual([]);
+  });
+
+  it('knows what is thrown behind another entry point, and in another package', async () => {
+    const { stdout } = await run(process.execPath, ['one-class.ts'], { cwd: project });
+    expect(stdout).toBe('true\n'.repeat(3));
   });
 
   it('gets a command that looks for what it is told to', async () => {

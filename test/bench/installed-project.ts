@@ -32,10 +32,8 @@ export async function createInstalledProject(directory: string, programs: readon
 }
 
 async function install(folder: string, target: string): Promise<void> {
-  const tsc = join(root, 'node_modules/.bin/tsc');
-  // types are checked elsewhere; here the declarations of one library may be built after those of the next
-  const flags = ['--noCheck', '--declaration', 'false', '--outDir', join(target, 'dist')];
-  await promisify(execFile)(tsc, ['-p', join(root, folder, 'tsconfig.build.json'), ...flags]);
+  const flags = ['--config', join(root, 'rolldown.config.ts'), '--dir', join(target, 'dist')];
+  await promisify(execFile)(join(root, 'node_modules/.bin/rolldown'), flags, { cwd: join(root, folder) });
   // the cast holds for the manifest of every published package
   const { publishConfig, files, ...manifest } = JSON.parse(await readFile(join(root, folder, 'package.json'), 'utf8')) as {
     readonly files: readonly string[];
