@@ -162,6 +162,14 @@ export const bindingMutations: readonly Mutation[] = [
       'is not that of a connection that was closed, though another has its addresses now',
     ],
   ]),
+  ...of('certificate of a connection', connectionTest, [
+    [
+      `${src}/incoming/call-peer.ts`,
+      'certificateThumbprint(this.#call, this.#connection)',
+      'certificateThumbprint(this.#call, this.#connection ?? findConnection(this.#call))',
+      'is not that of a later connection with the same addresses, where it could not be told which one a call came over',
+    ],
+  ]),
   ...of('certificate renewal', filesTest, [
     [
       files,

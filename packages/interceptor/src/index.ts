@@ -2,8 +2,9 @@
 export { type AccessRuleMembers, type AccessRules, accessRules, type DescribedService, type RulesFor } from './incoming/access-rules.ts';
 export type { PresentedCredential } from './incoming/bearer.ts';
 export type { ProofPolicy } from './incoming/binding.ts';
-export { type Caller, callerOf, can, findCaller } from './incoming/caller.ts';
 // for authors of libraries and of token-exchange
+export { certificateThumbprintOf } from './incoming/call-peer.ts';
+export { type Caller, callerOf, can, findCaller } from './incoming/caller.ts';
 export { checkRule, type JudgedToken, type RuleCheck } from './incoming/check-rule.ts';
 export type { RefusedCall } from './incoming/guarded-call.ts';
 export type { Introspection } from './incoming/introspector.ts';

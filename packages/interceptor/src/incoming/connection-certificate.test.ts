@@ -9,10 +9,13 @@ import { shop } from '@tokenmesh/proto/shop';
 import { createTestAuthority, type TestCertificate } from '@tokenmesh/token/test-certificate';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { unary } from '../outgoing/unary.ts';
-import { type ConnectedCall, certificateThumbprint } from './connection-certificate.ts';
+import { CallPeer } from './call-peer.ts';
+import { type ConnectedCall, certificateThumbprint, findConnection } from './connection-certificate.ts';
 
 const authority = createTestAuthority();
 const workload = (name: string) => authority.issue([`spiffe://shop.test/${name}`]);
+/** What is found for a call that comes in the present context. */
+const thumbprintHere = (call: ConnectedCall) => certificateThumbprint(call, findConnection(call));
 const thumbprintOf = ({ cert }: TestCertificate) => createHash('sha256').update(new X509Certificate(cert).raw).digest('base64url');
 
 let close: (() => void)[];
@@ -39,7 +42,7 @@ function open(serverCredentials: ServerCredentials) {
             next({
               onReceiveMetadata(metadata, nextMetadata) {
                 onCall(call);
-                found.set(String(metadata.get('order')), certificateThumbprint(call));
+                found.set(String(metadata.get('order')), thumbprintHere(call));
                 nextMetadata(metadata);
               },
             });
@@ -127,7 +130,7 @@ it.each([
   const { call } = connect(address, gateway);
   await call('1');
   const elsewhere: (string | undefined)[] = [];
-  onCall = (current) => elsewhere.push(certificateThumbprint(callOf(web, { ...current.getConnectionInfo(), ...other })));
+  onCall = (current) => elsewhere.push(thumbprintHere(callOf(web, { ...current.getConnectionInfo(), ...other })));
   expect(await call('2')).toBe(thumbprintOf(gateway));
   expect(elsewhere).toEqual([thumbprintOf(web)]);
 });
@@ -140,7 +143,7 @@ it('is not that of a connection that was closed, though another has its addresse
   let lookAgain: () => string | undefined = () => undefined;
   onCall = (current) => {
     const addresses = current.getConnectionInfo();
-    lookAgain = AsyncResource.bind(() => certificateThumbprint(callOf(web, addresses)));
+    lookAgain = AsyncResource.bind(() => thumbprintHere(callOf(web, addresses)));
   };
   await call('2');
   expect(lookAgain()).toBe(thumbprintOf(gateway)); // as long as it is open nobody else can have them
@@ -148,6 +151,40 @@ it('is not that of a connection that was closed, though another has its addresse
   await new Promise<void>((resolve, reject) => server.tryShutdown((error) => (error ? reject(error) : resolve())));
   // the server is done with the connection a moment before its session says so
   await vi.waitFor(() => expect(lookAgain()).toBe(thumbprintOf(web)), { interval: 1 });
+});
+
+it('is that of the connection that a call came over, though it is asked for in the context of another and its own was closed', async () => {
+  const address = await open(mutualTls()).listen();
+  const [gateway, web] = [workload('gateway'), workload('web')];
+  const first = connect(address, gateway);
+  await first.call('1');
+  let peer: CallPeer | undefined;
+  onCall = (call) => {
+    peer = new CallPeer(call);
+  };
+  await first.call('2');
+  first.client.close();
+  const elsewhere: (string | undefined)[] = [];
+  onCall = () => elsewhere.push(peer?.certificateThumbprint());
+  await connect(address, web).call('3');
+  expect(elsewhere).toEqual([thumbprintOf(gateway)]);
+});
+
+it('is not that of a later connection with the same addresses, where it could not be told which one a call came over', async () => {
+  const address = await open(mutualTls()).listen();
+  const [gateway, web] = [workload('gateway'), workload('web')];
+  const { call } = connect(address, web);
+  await call('1');
+  let addresses: ReturnType<ConnectedCall['getConnectionInfo']> = {};
+  onCall = (current) => {
+    addresses = current.getConnectionInfo();
+  };
+  await call('2');
+  const peer = new CallPeer(callOf(gateway, addresses));
+  const elsewhere: (string | undefined)[] = [];
+  onCall = () => elsewhere.push(peer.certificateThumbprint());
+  await call('3');
+  expect(elsewhere).toEqual([thumbprintOf(gateway)]);
 });
 
 it('is that of each call over a Unix socket, whose connections have no addresses to be told apart by', async () => {
@@ -158,7 +195,7 @@ it('is that of each call over a Unix socket, whose connections have no addresses
   const { call } = connect(address, gateway);
   await call('1');
   const elsewhere: (string | undefined)[] = [];
-  onCall = (current) => elsewhere.push(certificateThumbprint(current), certificateThumbprint(callOf(web, current.getConnectionInfo())));
+  onCall = (current) => elsewhere.push(thumbprintHere(current), thumbprintHere(callOf(web, current.getConnectionInfo())));
   expect(await call('2')).toBe(thumbprintOf(gateway));
   expect(elsewhere).toEqual([gateway, web].map(thumbprintOf));
 });

@@ -10,7 +10,7 @@ export type ConnectedCall = Pick<ServerInterceptingCallInterface, 'getAuthContex
 type Addresses = ReturnType<ConnectedCall['getConnectionInfo']>;
 
 /** An HTTP/2 connection to a server of this process. */
-interface Connection {
+export interface Connection {
   readonly addresses: Addresses;
   isOpen: boolean;
   /** Absent: nobody asked yet. */
@@ -23,26 +23,37 @@ const current = new AsyncLocalStorage<Connection>();
 let isListening = false;
 
 /**
- * SHA-256 of the certificate at the other end of a call, base64url: what `x5t#S256` holds (RFC 8705 section 3.1). To be called in the call's own async
- * context, for speed alone.
+ * The connection that a call came over, as far as that is certain. To be asked when the call's metadata come, in the async context in which they do.
+ *
+ * Node announces every HTTP/2 stream, and the async context says which connection a call is likely to have come over. That it did is not left to the context:
+ * two connections that are open at the same time differ in their addresses and ports, so that all four have to be those that grpc-js names for the call.
+ *
+ * @returns `undefined` when it cannot be told, and before anybody asked for a certificate.
+ */
+export function findConnection(call: ConnectedCall): Connection | undefined {
+  const connection = current.getStore();
+  return connection?.isOpen && isSame(connection.addresses, call.getConnectionInfo()) ? connection : undefined;
+}
+
+/**
+ * SHA-256 of the certificate at the other end of a call, base64url: what `x5t#S256` holds (RFC 8705 section 3.1).
  *
  * grpc-js makes an object of the whole certificate each time it is asked, which takes as long as the rest of a call, and offers nothing that lasts as long
- * as a connection. Node announces every HTTP/2 stream, and the async context says which connection a call is likely to have come over. That it did is
- * not left to the context: two connections that are open at the same time differ in their addresses and ports, and only when all four are those of the
- * call is the certificate taken that grpc-js named for it before. Otherwise grpc-js is asked.
+ * as a connection. So it is asked once for each connection that `findConnection` knows, and for each call of which it knows none.
  *
+ * @param connection What `findConnection` said of this call.
  * @returns `undefined` when there is none, or none that was checked. The server credentials must check client certificates: the auth context does not say
  *   whether anyone did.
  */
-export function certificateThumbprint(call: ConnectedCall): string | undefined {
+export function certificateThumbprint(call: ConnectedCall, connection: Connection | undefined): string | undefined {
   if (!isListening) listen();
-  const connection = current.getStore();
-  if (!connection?.isOpen || !isSame(connection.addresses, call.getConnectionInfo())) return readThumbprint(call);
+  if (!connection) return readThumbprint(call);
   if (!('thumbprint' in connection)) connection.thumbprint = readThumbprint(call);
   return connection.thumbprint;
 }
 
-function readThumbprint(call: ConnectedCall): string | undefined {
+/** The same, asked of grpc-js. */
+export function readThumbprint(call: Pick<ConnectedCall, 'getAuthContext'>): string | undefined {
   const raw = call.getAuthContext().sslPeerCertificate?.raw;
   return raw && createHash('sha256').update(raw).digest('base64url');
 }

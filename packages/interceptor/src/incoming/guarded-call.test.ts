@@ -1,3 +1,5 @@
+import { hash } from 'node:crypto';
+import type { PeerCertificate } from 'node:tls';
 import { Metadata, type ServerInterceptingCallInterface, status } from '@grpc/grpc-js';
 import { type Span, trace } from '@opentelemetry/api';
 import { type Reason, TokenError, type VerifiedToken } from '@tokenmesh/token';
@@ -6,6 +8,7 @@ import { createServerMetrics } from '../call-metrics.ts';
 import { spanAttributes, spanEvents } from '../semantic-conventions.ts';
 import type { ServerCallListener, ServerCallStatus } from '../server-call-layer.ts';
 import { type AwaitedRequests, createAwaitedRequests } from './awaited-requests.ts';
+import { certificateThumbprintOf } from './call-peer.ts';
 import { createCaller, findCaller } from './caller.ts';
 import { type Guard, GuardedCall } from './guarded-call.ts';
 import type { LiveCall } from './live-calls.ts';
@@ -92,7 +95,8 @@ class BaseCall implements ServerInterceptingCallInterface {
   getPeer = () => '127.0.0.1:1';
   getDeadline = () => Number.POSITIVE_INFINITY;
   getHost = () => 'localhost';
-  getAuthContext = () => ({});
+  // true of what is looked at, which is `raw`
+  getAuthContext = () => ({ sslPeerCertificate: { raw: Buffer.from('a certificate') } as PeerCertificate });
   getConnectionInfo = () => ({});
   // not asked for here
   getMetricsRecorder(): never {
@@ -101,19 +105,24 @@ class BaseCall implements ServerInterceptingCallInterface {
 }
 
 const handler = {
-  onReceiveMetadata: (metadata: Metadata) => void lines.push(`metadata of ${findCaller({ metadata })?.sub}`),
+  onReceiveMetadata: (metadata: Metadata): unknown => lines.push(`metadata of ${findCaller({ metadata })?.sub}`),
   onReceiveMessage: (message: unknown) => void lines.push(String(message)),
   onReceiveHalfClose: () => void lines.push('half-close'),
   onCancel: () => void lines.push('over'),
 };
 
-function open({ rule = readRule(path, { scopes: ['orders.read'] }), requestStream = false, authorization = 'Bearer a.b.c' }) {
+function open({
+  rule = readRule(path, { scopes: ['orders.read'] }),
+  requestStream = false,
+  authorization = 'Bearer a.b.c',
+  onReceiveMetadata = handler.onReceiveMetadata,
+}) {
   const base = new BaseCall();
   const method = { path, requestStream, responseStream: false, requestDeserialize: () => '', responseSerialize: () => Buffer.alloc(0) };
   const call = new GuardedCall(guard, method, rule, base, traceCall(path, base));
-  call.start(handler);
+  call.start({ ...handler, onReceiveMetadata });
   const metadata = new Metadata();
-  metadata.set('authorization', authorization);
+  if (authorization) metadata.set('authorization', authorization);
   base.listener?.onReceiveMetadata(metadata);
   // what grpc-js would give it, were the call started
   const { listener = handler } = base;
@@ -169,6 +178,16 @@ it('tells the handler of a call nothing once it is over', () => {
   listener.onReceiveMessage('late');
   listener.onReceiveHalfClose();
   expect(lines).toEqual(['metadata of alice', 'over']);
+});
+
+it.each(['', 'Bearer a.b.c'])('tells the handler of a public method whose certificate its caller has, who presents %j', (authorization) => {
+  const seen: (string | undefined)[] = [];
+  // the handler's call, asked of which it would be read anew
+  const see = (metadata: Metadata) => seen.push(certificateThumbprintOf({ metadata, getAuthContext: () => ({}) }));
+  for (const rule of [readRule(path, { public: true }), readRule(path, { scopes: ['orders.read'] })]) {
+    open({ rule, authorization, onReceiveMetadata: see });
+  }
+  expect(seen).toEqual([hash('sha256', 'a certificate', 'base64url'), ...(authorization ? [undefined] : [])]);
 });
 
 /** What was asked of a span, and of what is only read to be told by one. */

@@ -5,7 +5,7 @@ import { type Message, ServerCallLayer, type ServerCallListener, type ServerCall
 import { toStatus } from '../status.ts';
 import type { AwaitedRequests } from './awaited-requests.ts';
 import { readCredential, removeCredential } from './bearer.ts';
-import { CallPeer } from './call-peer.ts';
+import { CallPeer, keepPeer } from './call-peer.ts';
 import { keepCaller } from './caller.ts';
 import { noteAdmitted, noteRefused, noteStreamEnded, verifiedAttributes } from './decision-span.ts';
 import type { LiveCall, LiveCalls, WatchedCall } from './live-calls.ts';
@@ -75,6 +75,8 @@ export class GuardedCall extends ServerCallLayer {
     const rule = this.#rule;
     try {
       if (!rule) throw new TokenError('CALLER_NOT_ALLOWED', `${this.#method.path} has no access rule: name its package to mesh.server()`);
+      this.#peer = new CallPeer(this.call);
+      if (rule.public) keepPeer(metadata, this.#peer);
       const presented = readCredential(metadata);
       if (!presented) {
         if (!rule.public) throw new TokenError('CREDENTIAL_MISSING', 'no credential');
@@ -84,7 +86,6 @@ export class GuardedCall extends ServerCallLayer {
         return;
       }
       this.#hasProof = presented.scheme === 'DPoP';
-      this.#peer = new CallPeer(this.call);
       const outcome = this.#guard.verifier.verify(presented, rule, this.#peer, this.#verifiedListener());
       if (outcome instanceof Promise) {
         outcome.then((admitted) => this.#admit(metadata, admitted, rule)).catch((error: unknown) => this.#refuse(error));

@@ -1,5 +1,6 @@
 import { hash, X509Certificate } from 'node:crypto';
 import type { ServerUnaryCall } from '@grpc/grpc-js';
+import { certificateThumbprintOf } from '@tokenmesh/interceptor';
 import { TokenError } from '@tokenmesh/token';
 
 /** A certificate that the client proved to hold the key of, and that chains to `tls.client_ca`. */
@@ -27,14 +28,23 @@ export function evidenceOf(
   call: Pick<ServerUnaryCall<unknown, unknown>, 'getAuthContext' | 'metadata' | 'getPath'>,
   authority: string,
 ): ClientEvidence {
-  // grpc-js hands out the certificate of a connection only when node:tls found it authorized, which it can only when one was asked for
-  const raw = call.getAuthContext().sslPeerCertificate?.raw;
+  const certificate = certificateOf(call);
   const [dpop, second] = call.metadata.get('dpop');
   if (second !== undefined) throw new TokenError('PROOF_INVALID', 'more than one DPoP proof');
   return {
-    ...(raw && { certificate: readClientCertificate(raw) }),
+    ...(certificate && { certificate }),
     ...(dpop !== undefined && { dpop: { proof: dpop.toString(), htu: `https://${authority}${call.getPath()}` } }),
   };
+}
+
+// grpc-js hands out the certificate of a connection only when node:tls found it authorized, which it can only when one was asked for
+function certificateOf(call: Pick<ServerUnaryCall<unknown, unknown>, 'getAuthContext' | 'metadata'>): ClientCertificate | undefined {
+  const thumbprint = certificateThumbprintOf(call);
+  if (thumbprint === undefined) return undefined;
+  const before = known.get(thumbprint);
+  if (before) return before;
+  const raw = call.getAuthContext().sslPeerCertificate?.raw;
+  return raw && readClientCertificate(raw);
 }
 
 /** Certificates whose contents are remembered. */
