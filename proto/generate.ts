@@ -4,7 +4,7 @@ import { mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFile
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { loadOptions, protoRoot, tokenmeshFiles } from './src/options.ts';
+import { loadOptions, memberFiles, protoRoot, tokenmeshFiles } from './src/options.ts';
 
 function generate(outDir: string): void {
   const flags = [
@@ -29,7 +29,9 @@ function generate(outDir: string): void {
         .replace(/[ \t]+$/gm, ''),
     );
   }
-  writeFileSync(join(outDir, 'tokenmesh.json'), `${JSON.stringify(parseFiles(tokenmeshFiles), null, 1)}\n`);
+  for (const [name, files] of Object.entries({ tokenmesh: tokenmeshFiles, members: memberFiles })) {
+    writeFileSync(join(outDir, `${name}.json`), `${JSON.stringify(parseFiles(files), null, 1)}\n`);
+  }
 }
 
 /** What this script needs of protobufjs, the parser that proto-loader uses. */

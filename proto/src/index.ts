@@ -1,5 +1,6 @@
 import type { PackageDefinition } from '@grpc/proto-loader';
 import type { ProtoGrpcType as AdminTypes } from './gen/admin.ts';
+import members from './gen/members.json' with { type: 'json' };
 import type { ProtoGrpcType as FeedTypes } from './gen/revocation_feed.ts';
 import type { ProtoGrpcType as RpcTypes } from './gen/status.ts';
 import type { ProtoGrpcType as StreamCredentialTypes } from './gen/stream_credential.ts';
@@ -9,13 +10,33 @@ import { definePackage, grpcObject } from './load.ts';
 
 type Loaded = AdminTypes & FeedTypes & RpcTypes & StreamCredentialTypes & ExchangeTypes;
 
-/** The definition of `tokenmesh.v1` and `google.rpc`: what `mesh.server()` reads access rules from, and what servers are built from. */
-export const tokenmeshPackage: PackageDefinition = definePackage(parsed);
+let whole: PackageDefinition | undefined;
 
-const loaded = grpcObject<Loaded>(tokenmeshPackage);
+/** The definition of `tokenmesh.v1` and `google.rpc`, made when it is first asked for: what token-exchange is served from, and its access rules read. */
+export function tokenmeshPackage(): PackageDefinition {
+  whole ??= definePackage(parsed);
+  return whole;
+}
 
-/** Client constructors and service definitions of `tokenmesh.v1`. */
+const loaded = grpcObject<Loaded>(definePackage(members));
+
+/**
+ * Client constructors and service definitions of `tokenmesh.v1`. `Admin` and its messages, half of all, are defined when one of them is first looked at:
+ * most processes do not administer, and would start later.
+ */
 export const tokenmesh: Loaded['tokenmesh']['v1'] = loaded.tokenmesh.v1;
+
+let administration: Loaded['tokenmesh']['v1'] | undefined;
+for (const name of Object.keys(parsed.nested.tokenmesh.nested.v1.nested)) {
+  if (name in tokenmesh) continue;
+  Object.defineProperty(tokenmesh, name, {
+    enumerable: true,
+    get() {
+      administration ??= grpcObject<Loaded>(tokenmeshPackage()).tokenmesh.v1;
+      return Reflect.get(administration, name);
+    },
+  });
+}
 
 /** Message types of `google.rpc`, for error details. */
 export const googleRpc: Loaded['google']['rpc'] = loaded.google.rpc;

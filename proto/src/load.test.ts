@@ -1,6 +1,6 @@
 import type { MessageTypeDefinition } from '@grpc/proto-loader';
 import { expect, it } from 'vitest';
-import { type AnyDefinition, loadProto, type MethodDefinition, type PackageDefinition, tokenmeshPackage } from './index.ts';
+import { type AnyDefinition, loadProto, type MethodDefinition, type PackageDefinition, tokenmesh, tokenmeshPackage } from './index.ts';
 import { tokenmeshFiles } from './options.ts';
 
 const read = loadProto(...tokenmeshFiles);
@@ -52,15 +52,26 @@ it('defines every service with the methods, the kinds of call and the options th
     methodsOf(definition ?? {}).map(({ path, requestStream, responseStream, originalName, options }) => ({
       ...{ path, requestStream, responseStream, originalName, options },
     }));
-  for (const name of services) expect(told(tokenmeshPackage[name])).toEqual(told(read[name]));
+  for (const name of services) expect(told(tokenmeshPackage()[name])).toEqual(told(read[name]));
 });
 
 it.each(ours.filter((name) => isMessage(read[name])))('writes and reads %s as one that is read from the files', (name) => {
-  const [generated, fromFiles] = [tokenmeshPackage[name], read[name]];
+  const [generated, fromFiles] = [tokenmeshPackage()[name], read[name]];
   if (!isMessage(generated) || !isMessage(fromFiles)) throw new Error(`${name} is missing`);
   expect(generated.type).toEqual(fromFiles.type);
   const bytes = fromFiles.serialize(filled(read, name));
   expect(generated.serialize(filled(read, name))).toEqual(bytes);
   expect(generated.deserialize(bytes)).toEqual(fromFiles.deserialize(bytes));
   expect(generated.deserialize(Buffer.alloc(0))).toEqual(fromFiles.deserialize(Buffer.alloc(0)));
+});
+
+it('has a client and a definition of everything in tokenmesh.v1, and defines administration when it is first looked at', () => {
+  const names = ours.flatMap((name) => /^tokenmesh\.v1\.(\w+)$/.exec(name)?.[1] ?? []);
+  expect(Object.keys(tokenmesh).sort()).toEqual(names.sort());
+  const isDefined = (name: string) => Object.getOwnPropertyDescriptor(tokenmesh, name)?.get === undefined;
+  expect(names.filter((name) => !isDefined(name))).toEqual(expect.arrayContaining(['Admin', 'AuditEvent', 'SimulateRequest']));
+  expect(['TokenExchange', 'RevocationFeed', 'StreamCredential', 'ExchangeTokenRequest'].filter((name) => !isDefined(name))).toEqual([]);
+  expect(tokenmesh.Admin.service.Simulate.path).toBe('/tokenmesh.v1.Admin/Simulate');
+  expect(tokenmesh.Admin).toBe(tokenmesh.Admin);
+  expect(tokenmesh.AuditEvent.type).toEqual(read['tokenmesh.v1.AuditEvent']?.type);
 });

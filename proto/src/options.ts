@@ -11,11 +11,13 @@ export const protoRoot: string = fileURLToPath(new URL('..', import.meta.url));
  */
 export const loadOptions = { keepCase: true, longs: Number, enums: String, defaults: true, oneofs: true } as const;
 
-/** The `.proto` files of the mesh itself, relative to `protoRoot`. */
-export const tokenmeshFiles: readonly string[] = [
-  'tokenmesh/v1/admin.proto',
+/** The `.proto` files that every process of a mesh needs, relative to `protoRoot`. */
+export const memberFiles: readonly string[] = [
   'tokenmesh/v1/revocation_feed.proto',
   'tokenmesh/v1/stream_credential.proto',
   'tokenmesh/v1/token_exchange.proto',
   'google/rpc/status.proto',
 ];
+
+/** All of the mesh's own. */
+export const tokenmeshFiles: readonly string[] = ['tokenmesh/v1/admin.proto', ...memberFiles];

@@ -166,7 +166,7 @@ async function start(options: TokenExchangeOptions, opened: AsyncDisposableStack
   const feed = createFeedService({ revocations, keys, reports, log });
   const authority = config.authority ?? new URL(issuer).host;
   const guard = serverInterceptors({
-    packages: [tokenmeshPackage],
+    packages: [tokenmeshPackage()],
     audience,
     authority,
     // the same nonces as for token requests: a client keeps one for each server

@@ -15,7 +15,7 @@ function packageWith(access: unknown): PackageDefinition {
 
 describe('readRules', () => {
   it('reads the rule of every method from the proto options', () => {
-    const rules = readRules([shopPackage, tokenmeshPackage]);
+    const rules = readRules([shopPackage, tokenmeshPackage()]);
     expect(rules.get('/shop.v1.Payments/Charge')).toEqual({
       method: '/shop.v1.Payments/Charge',
       scopes: ['payments.charge'],

@@ -28,7 +28,7 @@ beforeAll(async () => {
 afterAll(() => doors.close());
 
 /** Every method of every service of the contract. */
-const methods: readonly Method[] = Object.values(tokenmeshPackage).flatMap(
+const methods: readonly Method[] = Object.values(tokenmeshPackage()).flatMap(
   (definition) => ('format' in definition ? [] : (Object.values(definition) as Method[])), // true: what is no message or enum is a service
 );
 
