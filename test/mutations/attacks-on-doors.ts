@@ -1,4 +1,4 @@
-import type { Mutation } from './mutation.ts';
+import type { Edit, Mutation } from './mutation.ts';
 
 const src = 'services/token-exchange/src';
 const grants = `${src}/grants`;
@@ -17,7 +17,8 @@ const issuerKeys = `${src}/clients/issuer-keys.ts`;
 const issuerKeysTest = `${src}/clients/issuer-keys.test.ts`;
 const records = `${src}/record/grant-records.ts`;
 const configSchema = `${src}/config/config-schema.ts`;
-const admin = 'proto/tokenmesh/v1/admin.proto';
+// what processes read, made of the .proto files
+const contract = 'proto/src/gen/tokenmesh.json';
 
 const nobody = 'nothing is answered but what anybody may read, and the record stays as it is';
 const atItsLimit = '%s is taken at its limit and refused one past it';
@@ -128,9 +129,8 @@ export const attackOnDoorMutations: readonly Mutation[] = [
   },
   {
     of: ['T-33'],
-    file: admin,
-    find: 'rpc ResumeWorkload(ResumeWorkloadRequest) returns (ResumeWorkloadResponse) {\n    option (tokenmesh.v1.access) = {scopes: "admin.revoke"};',
-    put: 'rpc ResumeWorkload(ResumeWorkloadRequest) returns (ResumeWorkloadResponse) {\n    option (tokenmesh.v1.access) = {public: true};',
+    file: contract,
+    ...withRule('ResumeWorkload', 'admin.revoke', { public: true }),
     // the handler asks who its caller is as well
     also: [
       {
@@ -148,9 +148,8 @@ export const attackOnDoorMutations: readonly Mutation[] = [
   },
   {
     of: ['T-33'],
-    file: admin,
-    find: 'rpc RotateKeys(RotateKeysRequest) returns (RotateKeysResponse) {\n    option (tokenmesh.v1.access) = {scopes: "admin.keys"};',
-    put: 'rpc RotateKeys(RotateKeysRequest) returns (RotateKeysResponse) {\n    option (tokenmesh.v1.access) = {any_caller: true};',
+    file: contract,
+    ...withRule('RotateKeys', 'admin.keys', { any_caller: true }),
     fails: { file: nobodyTest, title: 'nothing that operators do is done with a token of a workload' },
   },
   {
@@ -362,3 +361,17 @@ export const attackOnDoorMutations: readonly Mutation[] = [
     },
   },
 ];
+
+/** Gives a method another rule than the one with `scopes`. */
+function withRule(method: string, scopes: string, rule: Readonly<Record<string, true>>): Pick<Edit, 'find' | 'put'> {
+  const ofMethod = (parsed: Readonly<Record<string, string | true>>) => {
+    const options = Object.fromEntries(Object.entries(parsed).map(([name, value]) => [`(tokenmesh.v1.access).${name}`, value]));
+    const described = { requestType: `${method}Request`, responseType: `${method}Response`, options };
+    const lines = JSON.stringify({ ...described, parsedOptions: [{ '(tokenmesh.v1.access)': parsed }] }, null, 1).split('\n');
+    return lines
+      .slice(1, -1)
+      .map((line) => `        ${line}`)
+      .join('\n');
+  };
+  return { find: ofMethod({ scopes }), put: ofMethod(rule) };
+}
