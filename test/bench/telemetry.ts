@@ -45,7 +45,7 @@ export async function telemetrySuite({ quick, report }: SuiteOptions): Promise<S
   };
 
   const rounds = quick ? 10 : 30;
-  const busy: Load = { kind: 'unary', count: quick ? 1_200 : 4_000, inFlight: 64 };
+  const busy: Load = { kind: 'unary', count: quick ? 3_000 : 12_000, inFlight: 64 };
   const slices: Record<Name, Slice[]> = { none: [], twin: [], sampled: [], metered: [], all: [] };
   // compiled and connected before anything counts
   for (const name of names) for (const load of [busy, busy]) await measureToLastSpan(sides[name], load);
