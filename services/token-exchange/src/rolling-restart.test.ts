@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { credentials, type ServiceError } from '@grpc/grpc-js';
-import { createMesh, privateKeyJwt, unary } from '@tokenmesh/interceptor';
+import { createMesh, privateKeyJwt } from '@tokenmesh/interceptor';
 import { tokenmesh } from '@tokenmesh/proto';
 import { exportJwk } from '@tokenmesh/token';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -111,14 +111,21 @@ describe.skipIf(!hasPostgres)('a rolling restart of three processes on one Postg
     let succeeded = 0;
     let isOver = false;
 
-    const exchangeUntilOver = async () => {
+    const answeredBy = Array.from({ length: loadWorkers }, () => new Set<string>());
+    const exchangeUntilOver = async (peers: Set<string>) => {
       const client = new tokenmesh.TokenExchange(`ipv4:${addresses.join(',')}`, credentials.createSsl(cert), roundRobin);
       while (!isOver) {
         const request = { ...authenticate(gateway, Date.now), grant_type: 'client_credentials', audience: orders };
-        await unary(client, 'exchangeToken', request, { deadline: Date.now() + 10_000 }).then(
-          () => succeeded++,
-          (error: ServiceError) => failed.push(`${error.code} ${error.details}`),
-        );
+        await new Promise<void>((resolve) => {
+          const call = client.exchangeToken(request, { deadline: Date.now() + 10_000 }, (error) => {
+            if (error) failed.push(`${error.code} ${error.details}`);
+            else {
+              succeeded++;
+              peers.add(call.getPeer());
+            }
+            resolve();
+          });
+        });
       }
       client.close();
     };
@@ -136,14 +143,17 @@ describe.skipIf(!hasPostgres)('a rolling restart of three processes on one Postg
       }
     };
 
-    const load = [...Array.from({ length: loadWorkers }, exchangeUntilOver), joinUntilOver()];
+    const load = [...answeredBy.map(exchangeUntilOver), joinUntilOver()];
     while (succeeded < 100) await new Promise((resolve) => setImmediate(resolve));
     for (const replica of replicas) {
       const before = succeeded;
       expect(await stop(replica, 'SIGTERM')).toBe(0);
+      for (const peers of answeredBy) peers.delete(`127.0.0.1:${replica.port}`);
       await start(replica);
-      // others answered meanwhile; the next one goes as soon as this one is back
+      // others answered meanwhile
       expect(succeeded).toBeGreaterThan(before);
+      // a client that lost its connection tries again after its backoff: the next replica goes once all clients are back at this one
+      while (!answeredBy.every((peers) => peers.has(`127.0.0.1:${replica.port}`))) await new Promise((resolve) => setImmediate(resolve));
     }
     isOver = true;
     await Promise.all(load);
