@@ -6,14 +6,13 @@ import type { ClientSettings } from './measured-client.ts';
 import {
   apart,
   checkRefusals,
-  type Guard,
-  type MeasuredServer,
   measure,
   ratios,
   type Side,
   type Slice,
   startMeasuredClient,
   startMeasuredServer,
+  warmUp,
 } from './measured-side.ts';
 
 const inFlight = 64;
@@ -23,33 +22,34 @@ export async function callsSuite({ quick, report }: SuiteOptions): Promise<Suite
   await using started = new AsyncDisposableStack();
   report('starting token-exchange, with 10 000 revocations, servers and clients');
   const mesh = started.use(await startBenchMesh());
-  const serve = async (guard: Guard) => started.use(await startMeasuredServer(mesh, guard));
-  const side = async (server: MeasuredServer, guard: ClientSettings['guard'], workload: Workload = 'gateway'): Promise<Side> => {
+  // each has a server of its own: one that answers several clients would be warmer than the others, and have more on its heap
+  const side = async (guard: ClientSettings['guard'], workload: Workload = 'gateway'): Promise<Side> => {
+    const server = started.use(await startMeasuredServer(mesh, guard === 'compact' ? 'mesh' : guard));
     return { server, client: started.use(await startMeasuredClient(mesh, guard, workload, server)) };
   };
-  const [guarded, joseServer] = [await serve('mesh'), await serve('jose')];
-  const sides = {
-    bare: await side(await serve('bare'), 'bare'),
-    twin: await side(await serve('bare'), 'bare'),
-    ours: await side(guarded, 'mesh'),
-    compact: await side(guarded, 'compact'),
-    bound: await side(guarded, 'mesh', 'bound'),
-    jose: await side(joseServer, 'jose'),
-  };
+  const [bare, twin, ours, compact, bound, jose] = await Promise.all([
+    side('bare'),
+    side('bare'),
+    side('mesh'),
+    side('compact'),
+    side('mesh', 'bound'),
+    side('jose'),
+  ]);
+  const sides = { bare, twin, ours, compact, bound, jose };
   type Name = keyof typeof sides;
   // the cast holds: they are its names
   const names = Object.keys(sides) as Name[];
 
   const rounds = quick ? 10 : 30;
-  const busy: Load = { kind: 'unary', count: quick ? 1_250 : 4_000, inFlight };
-  const alone: Load = { kind: 'unary', count: quick ? 250 : 1_000, inFlight: 1 };
-  // compiled and connected before anything counts
-  for (const name of names) for (const load of [busy, busy, alone]) await measure(sides[name], load);
+  const busy: Load = { kind: 'unary', count: quick ? 2_500 : 8_000, inFlight };
+  const alone: Load = { kind: 'unary', count: quick ? 150 : 1_000, inFlight: 1 };
+  report('calls that are not measured');
+  await warmUp(Object.values(sides), [busy, alone], quick ? 5 : 3);
   const slices = { busy: byName<Slice>(), alone: byName<Slice>() };
   let checks: readonly string[] = [];
   for (let round = 0; round < rounds; round++) {
     report(`round ${round + 1} of ${rounds}`);
-    if (round === Math.floor(rounds / 2)) checks = await checkRefusals(mesh, guarded, joseServer);
+    if (round === Math.floor(rounds / 2)) checks = await checkRefusals(mesh, ours.server, jose.server);
     // there and back, so that nobody always comes after the same other one
     for (const name of round % 2 === 0 ? names : names.toReversed()) {
       slices.busy[name].push(await measure(sides[name], busy));
@@ -72,6 +72,7 @@ export async function callsSuite({ quick, report }: SuiteOptions): Promise<Suite
   };
   const figures: Figure[] = [
     apart('A/A bare against bare, throughput, apart by', overBare('twin', rate)),
+    summarize('   the same, total CPU of one / the other', '×', overBare('twin', totalCpu)),
     summarize('P1 throughput / bare, 64 in flight', '×', overBare('ours', rate), { atLeast: 0.92 }),
     summarize('P1 with the indexable key', '×', overBare('compact', rate), { atLeast: 0.95 }),
     summarize('   the same with a certificate-bound token', '×', overBare('bound', rate)),
@@ -96,7 +97,6 @@ export async function callsSuite({ quick, report }: SuiteOptions): Promise<Suite
       ),
     ]),
   ];
-  const { bare, ours, compact, jose } = sides;
   const lines = { [labels.bare]: bare, [labels.ours]: ours, [labels.compact]: compact, [labels.jose]: jose };
   return { suite: 'calls', figures, checks, series: await inFlightSeries(lines, { quick, report }) };
 }

@@ -1,10 +1,10 @@
 /** The three kinds of streams. */
 export const streamKinds = ['server', 'client', 'bidirectional'] as const;
 
-/** What is done, of it as much as `inFlight` at a time. */
+/** What is done: `count` calls, or streams of so many `messages` each, of them `inFlight` at a time. */
 export type Load =
   | { readonly kind: 'unary'; readonly count: number; readonly inFlight: number }
-  | { readonly kind: (typeof streamKinds)[number]; readonly messages: number; readonly inFlight: number };
+  | { readonly kind: (typeof streamKinds)[number]; readonly count: number; readonly messages: number; readonly inFlight: number };
 
 /** What that took at the client. */
 export interface Taken {

@@ -8,6 +8,7 @@ import { type OrdersClient, type PaymentsClient, shop } from '@tokenmesh/proto/s
 import { channelCredentials, type MeshPlace, meshOptions, obtainToken, spiffeId, type Workload } from './bench-mesh.ts';
 import { type SdkSettings, startSdk } from './bench-sdk.ts';
 import type { Load, Taken } from './load.ts';
+import { drive } from './measure.ts';
 import { answer } from './measured-process.ts';
 
 export interface ClientSettings extends MeshPlace {
@@ -128,9 +129,11 @@ function writeAll<Message>(call: Writing<Message>, message: Message, count: numb
   send();
 }
 
-async function streamAll({ kind, messages, inFlight }: Extract<Load, { readonly messages: number }>): Promise<void> {
-  const counts = await Promise.all(Array.from({ length: inFlight }, () => streams[kind](messages)));
-  if (counts.some((count) => count !== messages)) throw new Error(`a stream had ${counts.join(', ')} messages instead of ${messages}`);
+async function streamAll({ kind, count, messages, inFlight }: Extract<Load, { readonly messages: number }>): Promise<void> {
+  await drive(count, inFlight, async () => {
+    const had = await streams[kind](messages);
+    if (had !== messages) throw new Error(`a stream had ${had} messages instead of ${messages}`);
+  });
 }
 
 answer<Load, Taken>(port, async (load) => {

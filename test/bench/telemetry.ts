@@ -4,7 +4,7 @@ import type { Load } from './load.ts';
 import { type Figure, type SuiteOptions, type SuiteResult, summarize } from './measure.ts';
 import { type MeasuredProcess, startMeasured } from './measured-process.ts';
 import type { Received, ReceiverAnswer } from './measured-receiver.ts';
-import { apart, checkRefusals, ratios, type Side, type Slice, startMeasuredClient, startMeasuredServer } from './measured-side.ts';
+import { apart, checkRefusals, ratios, type Side, type Slice, startMeasuredClient, startMeasuredServer, warmUp } from './measured-side.ts';
 
 type Receiver = MeasuredProcess<object, ReceiverAnswer>;
 type Sdk = Pick<SdkSettings, 'sampled' | 'metrics'>;
@@ -36,24 +36,29 @@ export async function telemetrySuite({ quick, report }: SuiteOptions): Promise<S
   const mesh = started.use(await startBenchMesh());
   const receiver = started.use(await startMeasured<object, ReceiverAnswer>('measured-receiver.ts', {}, 1));
   const side = (name: Name) => startSide(started, mesh, receiver, name);
-  const sides: Readonly<Record<Name, Side>> = {
-    none: await side('none'),
-    twin: await side('twin'),
-    sampled: await side('sampled'),
-    metered: await side('metered'),
-    all: await side('all'),
-  };
+  const [none, twin, sampled, metered, all] = await Promise.all([
+    side('none'),
+    side('twin'),
+    side('sampled'),
+    side('metered'),
+    side('all'),
+  ]);
+  const sides: Readonly<Record<Name, Side>> = { none, twin, sampled, metered, all };
 
   const rounds = quick ? 10 : 30;
   const busy: Load = { kind: 'unary', count: quick ? 3_000 : 12_000, inFlight: 64 };
   const slices: Record<Name, Slice[]> = { none: [], twin: [], sampled: [], metered: [], all: [] };
-  // compiled and connected before anything counts
-  for (const name of names) for (const load of [busy, busy]) await measureToLastSpan(sides[name], load);
+  report('calls that are not measured');
+  const unmeasured = quick ? 4 : 2;
+  for (let time = 0; time < unmeasured; time++) {
+    await warmUp(Object.values(sides), [busy], 1);
+    for (const name of names) await sides[name].server.ask({ flush: true });
+  }
   const before = await receiver.ask({});
   let checks: readonly string[] = [];
   for (let round = 0; round < rounds; round++) {
     report(`round ${round + 1} of ${rounds}`);
-    if (round === Math.floor(rounds / 2)) checks = await checkRefusals(mesh, sides.all.server);
+    if (round === Math.floor(rounds / 2)) checks = await checkRefusals(mesh, all.server);
     // there and back, so that nobody always comes after the same other one
     for (const name of round % 2 === 0 ? names : names.toReversed()) {
       slices[name].push(await measureToLastSpan(sides[name], busy));
@@ -61,7 +66,7 @@ export async function telemetrySuite({ quick, report }: SuiteOptions): Promise<S
     await receiver.ask({}); // it reads now, and not while the next are measured
   }
   const after = await receiver.ask({});
-  const calls = (rounds + 2) * busy.count;
+  const calls = (rounds + unmeasured) * busy.count;
   checks = [...checks, ...checkReceived(after, calls)];
 
   const of = (name: Name, read: (slice: Slice) => number) => slices[name].map(read);
