@@ -180,4 +180,51 @@ export const admissionAndNonceMutations: readonly Mutation[] = [
     put: '',
     fails: { file: `${src}/revocation/begin-epoch.test.ts`, title: 'is kept in the audit, whose chains hold' },
   },
+  {
+    of: ['admission'],
+    file: `${src}/doors/snapshot-streams.ts`,
+    find: 'all >= limit()',
+    put: 'all > limit()',
+    fails: {
+      file: `${src}/doors/snapshot-streams.test.ts`,
+      title: 'are bounded by the configuration in force',
+    },
+  },
+  {
+    of: ['admission'],
+    file: `${src}/doors/snapshot-streams.ts`,
+    find: ' || its >= Math.ceil(limit() / 2)',
+    put: '',
+    fails: {
+      file: `${src}/doors/snapshot-streams.test.ts`,
+      title: 'are read by so many at a time, and by one workload in half of the places; whoever is sent away finds one that was left',
+    },
+  },
+  {
+    of: ['admission'],
+    file: `${src}/doors/snapshot-streams.ts`,
+    find: '      if (isHeld) leave(clientId);\n',
+    put: '',
+    fails: {
+      file: `${src}/doors/snapshot-streams.test.ts`,
+      title: 'are read by so many at a time, and by one workload in half of the places; whoever is sent away finds one that was left',
+    },
+  },
+  {
+    of: ['admission'],
+    file: `${src}/doors/write-chunks.ts`,
+    find: '      await taken(earlier);\n',
+    put: '',
+    fails: { file: `${src}/doors/write-chunks.test.ts`, title: 'has two chunks under way at most, and ends when the last is taken' },
+  },
+  {
+    of: ['admission'],
+    file: `${src}/doors/write-chunks.ts`,
+    find: '    if (until.aborted) throw tooSlow();\n',
+    put: '',
+    fails: {
+      file: `${src}/doors/write-chunks.test.ts`,
+      title: 'ends with DEADLINE_EXCEEDED when a reader is too slow, with some chunks or with the last',
+    },
+  },
 ];

@@ -13,7 +13,7 @@ import { createAdminService } from './doors/admin-service.ts';
 import { createAdmission, unlimited } from './doors/admission.ts';
 import { admitOperations } from './doors/admit-operations.ts';
 import { createExchangeService } from './doors/exchange-service.ts';
-import { type Facade, startFacade } from './doors/facade.ts';
+import type { Facade } from './doors/facade.ts';
 import { createFeedService } from './doors/feed-service.ts';
 import { createServerCredentials } from './doors/server-credentials.ts';
 import { createProblemLog, type EventLog } from './event-log.ts';
@@ -163,7 +163,8 @@ async function start(options: TokenExchangeOptions, opened: AsyncDisposableStack
   opened.defer(rotation.close);
   opened.defer(observeIssuer({ keys, view: revocations.view, reports, now }));
   await rotation.check(); // whoever asks for keys finds the successors among them
-  const feed = createFeedService({ revocations, keys, reports, log });
+  const snapshots = () => live.config.limits?.snapshots ?? Number.POSITIVE_INFINITY;
+  const feed = createFeedService({ revocations, keys, reports, snapshots, log });
   const authority = config.authority ?? new URL(issuer).host;
   const guard = serverInterceptors({
     packages: [tokenmeshPackage()],
@@ -216,7 +217,10 @@ async function start(options: TokenExchangeOptions, opened: AsyncDisposableStack
     auditAdmin.close();
     await Promise.all([drain(server), facade?.close()]);
   });
-  if (config.facade) facade = await startFacade({ ...config.facade, operations, log, tls, dpopNonces });
+  if (config.facade) {
+    const { startFacade } = await import('./doors/facade.ts'); // with the HTTP framework, which few have a use for
+    facade = await startFacade({ ...config.facade, operations, log, tls, dpopNonces });
+  }
   const port = await bind(server, `${listen.host}:${listen.port}`, createServerCredentials(tls));
   let stopping: Promise<void> | undefined;
   return {

@@ -61,6 +61,7 @@ const annotations: Readonly<Record<string, Annotation>> = {
   'limits.burst': { description: 'Requests that one workload may make at once after it was quiet.' },
   'limits.concurrency': { description: 'Requests that are worked on at the same time.' },
   'limits.queue': { description: 'Requests that wait for their turn; what comes beyond is refused with the time to come back.' },
+  'limits.snapshots': { description: 'Snapshots of the revocation record, larger than 256 KiB, that verifiers read at the same time.' },
   dpop: { description: 'DPoP proofs of token requests (RFC 9449).' },
   'dpop.nonce': { description: 'required: a proof has to hold a nonce that token-exchange gave out (RFC 9449 section 8).' },
   audit: { description: 'The audit: what was issued, refused, revoked and changed.' },

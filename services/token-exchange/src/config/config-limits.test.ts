@@ -21,6 +21,8 @@ describe('T-44 a limited member of a tokenmesh.yaml', () => {
     ['limits.concurrency', 'limits: { concurrency: 1 }', 'limits: { concurrency: 0 }'],
     ['limits.queue', 'limits: { queue: 100000 }', 'limits: { queue: 100001 }'],
     ['limits.queue', 'limits: { queue: 1 }', 'limits: { queue: 1.5 }'],
+    ['limits.snapshots', 'limits: { snapshots: 10000 }', 'limits: { snapshots: 10001 }'],
+    ['limits.snapshots', 'limits: { snapshots: 1 }', 'limits: { snapshots: 0 }'],
     ['revocation.stale_after', 'revocation: { stale_after: 2s }', 'revocation: { stale_after: 1999ms }'],
     ['revocation.stale_after', 'revocation: { stale_after: 60s }', 'revocation: { stale_after: 60001ms }'],
     ['tokens.life', 'tokens: { life: 1s }', 'tokens: { life: 0s }'],

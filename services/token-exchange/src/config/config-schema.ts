@@ -219,6 +219,8 @@ export const configSchema = z.strictObject(
           concurrency: wholeNumber(10_000).default(64),
           // what such a start asks finds a place, and at 1 600 a second is done within the 5 s that callers wait
           queue: wholeNumber(100_000).default(8192),
+          // of each a chunk is under way, 16 MiB together
+          snapshots: wholeNumber(10_000).default(64),
         },
         mapping,
       )

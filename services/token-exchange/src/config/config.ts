@@ -71,7 +71,10 @@ export interface Config {
   /** How long the audit is kept; absent: 90 days. */
   readonly audit?: { readonly keepMs: number };
   /** How much of token-exchange its clients may use; absent: as much as there is. */
-  readonly limits?: AdmissionLimits;
+  readonly limits?: AdmissionLimits & {
+    /** Snapshots of the revocation record that are read at a time; absent: as many as are asked for. */
+    readonly snapshots?: number;
+  };
   readonly workloads: ReadonlyMap<string, Workload>;
   readonly grants: readonly Grant[];
 }
@@ -144,6 +147,7 @@ function build(file: ConfigFile, folder: string, files: ConfigFiles): Config {
       burst: limits.burst,
       concurrency: limits.concurrency,
       queue: limits.queue,
+      snapshots: limits.snapshots,
     },
     workloads: new Map(
       file.workloads.map(({ id, jwks, jwks_file, tls_client_auth, client_secret_scrypt }) => [

@@ -10,6 +10,7 @@ import type { BroadcastEvent } from '../revocation/applied-log.ts';
 import type { RevocationLog } from '../revocation/revocation-log.ts';
 import type { VerifierReports } from '../revocation/verifier-reports.ts';
 import { answerUnary, logError } from './answer-unary.ts';
+import { createSnapshotStreams } from './snapshot-streams.ts';
 
 export interface FeedService {
   /** Of `tokenmesh.v1.RevocationFeed`. Callers were verified by the interceptor. */
@@ -22,6 +23,8 @@ export interface FeedServiceOptions {
   readonly revocations: RevocationLog;
   readonly keys: KeyRing;
   readonly reports: VerifierReports;
+  /** How many large snapshots are read at a time; asked for each. */
+  readonly snapshots: () => number;
   readonly log: EventLog;
 }
 
@@ -33,7 +36,7 @@ const maxWaiting = 1000;
 
 type SyncCall = ServerDuplexStream<SyncRequest, SyncResponse>;
 
-export function createFeedService({ revocations, keys, reports, log }: FeedServiceOptions): FeedService {
+export function createFeedService({ revocations, keys, reports, snapshots, log }: FeedServiceOptions): FeedService {
   /** Open streams, and what ends their flow of events. */
   const live = new Map<SyncCall, () => void>();
 
@@ -110,22 +113,7 @@ export function createFeedService({ revocations, keys, reports, log }: FeedServi
   return {
     handlers: {
       GetFeedKeys: answerUnary(log, async () => ({ keys: [...keys.feed.jwks] })),
-      GetSnapshot(call) {
-        revocations.snapshot().then(
-          async ({ head, chunks }) => {
-            call.write({ head });
-            for (const chunk of chunks) {
-              if (call.cancelled) return;
-              if (!call.write({ chunk })) await drained(call);
-            }
-            call.end();
-          },
-          (error: unknown) => {
-            logError(log, call.getPath(), error);
-            call.emit('error', toStatus(error));
-          },
-        );
-      },
+      GetSnapshot: createSnapshotStreams({ snapshot: revocations.snapshot, limit: snapshots, log }),
       ListEvents: answerUnary(log, async ({ request: { epoch, from, limit } }) => {
         if (from < 1) throw new TokenError('REQUEST_INVALID', 'the log begins at position 1');
         const head = await revocations.head();
