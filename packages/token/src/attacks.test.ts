@@ -386,12 +386,12 @@ describe('attacks on the shape', () => {
     }
   });
 
-  test('T-15 names that collide in the hash of the engine, a hundred thousand of them, take less than 50 ms', () => {
+  test('T-15 of names that collide in the hash of the engine, a hundred thousand of them, none is read after the 64th', () => {
     // Array indices are hashed without a secret part; these differ in the bits that the table does not look at.
-    const names = Array.from({ length: 100_000 }, (_, index) => `"${index * 16_384}":0`);
-    const bytes = Buffer.from(`{${names.join()}}`);
-    const started = performance.now();
-    expect(reasonOf(() => parseJsonObject(bytes))).toBe('TOKEN_MALFORMED');
-    expect(performance.now() - started).toBeLessThan(50);
+    const names = Array.from({ length: 100_000 }, (_, index) => `"${index * 16_384}"`);
+    /** Reads them with one that repeats the first: that is noticed as far as names are read. */
+    const readRepeatedAt = (member: number) => parseJsonObject(Buffer.from(`{${names.with(member - 1, '"0"').join(':0,')}:0}`));
+    expect(() => readRepeatedAt(64)).toThrow('malformed JSON: a member occurs twice');
+    expect(() => readRepeatedAt(65)).toThrow('malformed JSON: too many members');
   });
 });
