@@ -1,4 +1,5 @@
 import { admissionAndNonceMutations } from './admission-and-nonces.ts';
+import { announcedKeyMutations } from './announced-keys.ts';
 import { attackMutations } from './attacks.ts';
 import { attackOnCallMutations } from './attacks-on-calls.ts';
 import { attackOnDoorMutations } from './attacks-on-doors.ts';
@@ -32,6 +33,7 @@ export const allMutations: readonly Mutation[] = [
   ...revocationMutations,
   ...freshnessMutations,
   ...packedRevocationMutations,
+  ...announcedKeyMutations,
   ...courierMutations,
   ...deploymentMutations,
   ...clockMutations,

@@ -14,6 +14,11 @@ export interface Checkpoint {
   readonly t: number;
   /** S, the age in milliseconds at which a verifier's knowledge counts as stale: 100 to 3 600 000. */
   readonly s: number;
+  /**
+   * Version of the issuer's keys, of those that sign tokens and of the feed's: grows with every change of them. Says that there is something to ask for, and
+   * nothing about the log; absent: nothing is said.
+   */
+  readonly keysVersion?: number;
   /** Present when it answers one verifier's question, and then what that verifier sent. */
   readonly nonce?: string;
 }
@@ -25,8 +30,13 @@ const maxBytes = 4_096;
  * @throws {TokenError} `TOKEN_MALFORMED` when a member is out of its range.
  */
 export function signCheckpoint(checkpoint: Checkpoint, key: SigningKey): string {
-  const { iss, aud, epoch, n, h, t, s, nonce } = checkpoint;
-  const compact = signJws({ iss, aud, epoch, n, h, t, s, ...(nonce === undefined ? {} : { nonce }) }, { typ: tokenTypes.checkpoint, key });
+  const { iss, aud, epoch, n, h, t, s, keysVersion, nonce } = checkpoint;
+  const payload = {
+    ...{ iss, aud, epoch, n, h, t, s },
+    ...(keysVersion === undefined ? {} : { keys_version: keysVersion }),
+    ...(nonce === undefined ? {} : { nonce }),
+  };
+  const compact = signJws(payload, { typ: tokenTypes.checkpoint, key });
   openCheckpoint(compact, new Map([[key.kid, key]]), { issuer: iss, mesh: aud });
   return compact;
 }
@@ -39,12 +49,13 @@ export function openCheckpoint(compact: string, keys: ReadonlyMap<string, Verifi
   const { payload } = openStatement(compact, keys, { ...expected, typ: tokenTypes.checkpoint, maxBytes });
   return {
     ...logHead(payload, expected),
+    ...(payload.keys_version === undefined ? {} : { keysVersion: integerMember(payload, 'keys_version') }),
     ...(payload.nonce === undefined ? {} : { nonce: textMember(payload, 'nonce', /^[\x21-\x7e]{1,128}$/) }),
   };
 }
 
 /** What a checkpoint and the head of a snapshot have in common. */
-export function logHead(payload: JsonObject, { issuer, mesh }: ExpectedOrigin): Omit<Checkpoint, 'nonce'> {
+export function logHead(payload: JsonObject, { issuer, mesh }: ExpectedOrigin): Omit<Checkpoint, 'keysVersion' | 'nonce'> {
   const s = integerMember(payload, 's');
   if (s < 100 || s > 3_600_000) throw new TokenError('TOKEN_MALFORMED', '"s" is not between 100 ms and an hour');
   return {

@@ -6,13 +6,20 @@ export interface LogPosition {
   readonly n: number;
 }
 
+/** The keys of the feed as the record has them. */
+export interface FeedKeys {
+  readonly keys: readonly Jwk[];
+  /** As checkpoints announce it; 0 where the record does not say. */
+  readonly version: number;
+}
+
 /**
  * The record of revocations: token-exchange, asked over its own authenticated channel. What it says is the truth. Each question settles within a
  * time of its own, and rejects at once when `signal` is aborted.
  */
 export interface FeedRecord {
   /** The keys that verify events, checkpoints and snapshots, with their successors. */
-  keys(signal?: AbortSignal): Promise<readonly Jwk[]>;
+  keys(signal?: AbortSignal): Promise<FeedKeys>;
   /**
    * Every target in force at one position, as `openSnapshot` takes it. Chunks may still be on their way, and can be read once; abort `signal` when
    * they are not read to the end.

@@ -259,7 +259,7 @@ test('keys that are none are refused and asked for again', async () => {
       listEvents: (from) => record.listEvents(from),
       checkpoint: (nonce) => record.checkpoint(nonce),
     },
-    keys: async () => (bad-- > 0 ? [{ kid: 'k', kty: 'oct', alg: 'HS256' }] : record.keys()),
+    keys: async () => (bad-- > 0 ? { keys: [{ kid: 'k', kty: 'oct', alg: 'HS256' }], version: 0 } : record.keys()),
   });
   await watched.feed.ready();
   expect(kinds(watched).slice(0, 2)).toEqual(['request-failed', 'request-failed']);

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises';
 import { importJwks, type Reason, TokenError, type VerificationKey } from '@tokenmesh/token';
-import { openCheckpoint } from './checkpoint.ts';
+import { type Checkpoint, openCheckpoint } from './checkpoint.ts';
 import { openEvent, type RevocationEvent } from './event.ts';
 import { createFeedPaths, type FeedPaths } from './feed-paths.ts';
 import { type FeedRecord, type FeedTransport, type LogPosition, PositionGoneError } from './feed-ports.ts';
@@ -19,6 +19,7 @@ import {
   positionOf,
   step,
 } from './freshness.ts';
+import { createKeyAnnouncements, type KeyAnnouncements } from './key-announcements.ts';
 import type { PackedEntries } from './packed-entries.ts';
 import { createRevocationSet, type RevocationSet } from './revocation-set.ts';
 import type { ExpectedOrigin } from './signed-statement.ts';
@@ -93,6 +94,11 @@ export interface RevocationFeedOptions {
   readonly newId?: () => string;
   /** 0 to 1, for jitter. */
   readonly random?: () => number;
+  /**
+   * Called with the version of the issuer's keys, those that sign tokens included, that a checkpoint names which counts (it moved F): signed, and never one
+   * that was played again. Must not throw.
+   */
+  readonly onKeysVersion?: (version: number) => void;
   /** Called with everything that `status()` would tell. What it throws is ignored. */
   readonly report?: (status: FeedStatus) => void;
 }
@@ -143,6 +149,8 @@ class Feed implements RevocationFeed {
   readonly #reporters = new Set<(status: FeedStatus) => void>();
   readonly #closing = new AbortController();
   readonly #ready = Promise.withResolvers<void>();
+  readonly #onKeysVersion: (version: number) => void;
+  readonly #announcements: KeyAnnouncements;
   readonly #ticker: NodeJS.Timeout;
   readonly #paths: FeedPaths;
   #state: FeedState = initialState;
@@ -164,6 +172,15 @@ class Feed implements RevocationFeed {
     this.#monotonicNow = options.monotonicNow ?? (() => performance.now());
     this.#newId = options.newId ?? randomUUID;
     this.#random = options.random ?? Math.random;
+    this.#onKeysVersion = options.onKeysVersion ?? (() => {});
+    this.#announcements = createKeyAnnouncements({
+      ask: () => {
+        this.#keysWanted = true;
+        this.#work();
+      },
+      monotonicNow: this.#monotonicNow,
+      random: this.#random,
+    });
     if (options.report !== undefined) this.#reporters.add(options.report);
     // Whoever calls ready() sees the rejection; nobody has to.
     this.#ready.promise.catch(() => {});
@@ -203,6 +220,7 @@ class Feed implements RevocationFeed {
   async close(): Promise<void> {
     this.#closing.abort();
     clearInterval(this.#ticker);
+    this.#announcements.close();
     this.#ready.reject(new Error('The revocation feed was closed before it was fresh'));
     await Promise.all([this.#paths.close(), this.#working]);
     this.#listeners.clear();
@@ -321,7 +339,16 @@ class Feed implements RevocationFeed {
     const at = this.#instant();
     const checkpoint = openCheckpoint(compact, this.#keys, this.#expected);
     this.#step({ type: 'checkpoint', checkpoint, at });
+    this.#noteKeysVersion(checkpoint);
     return Math.abs(at.wallMs - checkpoint.t) <= this.#limits.staleAfterMs;
+  }
+
+  /** What it says of keys counts when the checkpoint does: one that was kept and played again would have them asked for in vain. */
+  #noteKeysVersion({ t, keysVersion }: Checkpoint): void {
+    const freshness = this.freshness();
+    if (keysVersion === undefined || freshness.state === 'empty' || freshness.freshAtMs !== t) return;
+    this.#announcements.announced(keysVersion);
+    this.#onKeysVersion(keysVersion);
   }
 
   #reject(path: string, error: unknown): void {
@@ -381,7 +408,10 @@ class Feed implements RevocationFeed {
   }
 
   async #fetchKeys(): Promise<void> {
-    this.#keys = importJwks(await this.#record.keys(this.#closing.signal));
+    this.#announcements.asked();
+    const { keys, version } = await this.#record.keys(this.#closing.signal);
+    this.#keys = importJwks(keys);
+    this.#announcements.answered(version);
     this.#keysAtMs = this.#monotonicNow();
     this.#keysWanted = false;
   }
@@ -434,6 +464,7 @@ class Feed implements RevocationFeed {
     const tookMs = this.#monotonicNow() - monotonicMs;
     if (tookMs > this.#limits.staleAfterMs) throw new Error('The checkpoint took longer to come than it is worth');
     this.#step({ type: 'checkpoint', checkpoint, at: { wallMs: this.#now(), monotonicMs }, asked });
+    this.#noteKeysVersion(checkpoint);
   }
 
   /** An answer of the record is verified like everything else. */

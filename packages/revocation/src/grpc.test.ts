@@ -44,7 +44,7 @@ test('the record answers over gRPC what it answers in memory', () =>
     const expected = { issuer: record.issuer, mesh: record.mesh };
     for (const value of ['a', 'b', 'c']) record.append([target(value)]);
     const remote = grpcRecord(client);
-    const keys = importJwks(await remote.keys());
+    const keys = importJwks((await remote.keys()).keys);
     expect([...keys.keys()]).toEqual([exportJwk(record.key).kid]);
     expect(await remote.listEvents({ epoch: 'e1', n: 2 })).toEqual(await record.listEvents({ epoch: 'e1', n: 2 }));
     const nonce = randomUUID();

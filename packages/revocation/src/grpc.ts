@@ -1,8 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type ClientDuplexStream, type ClientUnaryCall, type ServiceError, status } from '@grpc/grpc-js';
 import type { RevocationFeedClient, SyncRequest, SyncResponse, VerifierReport } from '@tokenmesh/proto';
-import type { Jwk } from '@tokenmesh/token';
-import { type FeedRecord, type FeedTransport, type FeedTransportHandlers, type LogPosition, PositionGoneError } from './feed-ports.ts';
+import {
+  type FeedKeys,
+  type FeedRecord,
+  type FeedTransport,
+  type FeedTransportHandlers,
+  type LogPosition,
+  PositionGoneError,
+} from './feed-ports.ts';
 
 /**
  * The record, asked over `tokenmesh.v1.RevocationFeed`. Every question has a deadline (10 s, a snapshot 60 s) besides the caller's signal.
@@ -12,10 +18,7 @@ import { type FeedRecord, type FeedTransport, type FeedTransportHandlers, type L
  */
 export function grpcRecord(client: RevocationFeedClient): FeedRecord {
   return {
-    async keys(signal) {
-      const { keys } = await unary<{ keys: readonly Jwk[] }>(signal, (callback) => client.GetFeedKeys({}, callOptions(), callback));
-      return keys;
-    },
+    keys: (signal) => unary<FeedKeys>(signal, (callback) => client.GetFeedKeys({}, callOptions(), callback)),
     snapshot: (signal) => readSnapshot(client, signal),
     async listEvents({ epoch, n }, signal) {
       try {

@@ -9,6 +9,7 @@ export { type Checkpoint, openCheckpoint, signCheckpoint } from './checkpoint.ts
 export { claimedPosition, genesisHash, openEvent, type RevocationEvent, type SignedEvent, signEvent } from './event.ts';
 export {
   type CourierStream,
+  type FeedKeys,
   type FeedPublisher,
   type FeedRecord,
   type FeedSubscription,
@@ -20,5 +21,6 @@ export {
   type StreamMessage,
   type StreamState,
 } from './feed-ports.ts';
+export { createKeyAnnouncements, type KeyAnnouncements } from './key-announcements.ts';
 export type { PackedEntries } from './packed-entries.ts';
 export { openSnapshot, type SnapshotHead, signSnapshot } from './snapshot.ts';

@@ -8,7 +8,7 @@ import { EntriesReader, type EntriesSummary, entriesForm, writeEntries } from '.
 import { isTargetKind } from './target.ts';
 
 /** Where in the log a snapshot was taken, and which entries it has. */
-export interface SnapshotHead extends Omit<Checkpoint, 'nonce'> {
+export interface SnapshotHead extends Omit<Checkpoint, 'keysVersion' | 'nonce'> {
   /** SHA-256 of all the chunks' bytes in order, base64url. */
   readonly digest: string;
 }

@@ -5,7 +5,14 @@ import type { RevocationFeedHandlers, VerifierReport } from '@tokenmesh/proto';
 import { exportJwk, generateSigningKey, type Jwk, type SigningKey } from '@tokenmesh/token';
 import { signCheckpoint } from './checkpoint.ts';
 import { genesisHash, type RevocationEvent, type SignedEvent, signEvent } from './event.ts';
-import { type FeedPublisher, type FeedRecord, type FeedTransport, type FeedTransportHandlers, PositionGoneError } from './feed-ports.ts';
+import {
+  type FeedKeys,
+  type FeedPublisher,
+  type FeedRecord,
+  type FeedTransport,
+  type FeedTransportHandlers,
+  PositionGoneError,
+} from './feed-ports.ts';
 import { createRevocationSet, type RevocationSet } from './revocation-set.ts';
 import { signSnapshot } from './snapshot.ts';
 import type { Target } from './target.ts';
@@ -35,6 +42,8 @@ export interface MemoryRecord extends FeedRecord {
   readonly mesh: string;
   /** The key that signs now; another one may be put in its place, and the old one stays known. */
   key: SigningKey;
+  /** What checkpoints and `keys` say of its keys; 0 until somebody raises it, which announces that they changed. */
+  keysVersion: number;
   /** When set, every question is answered with this error. */
   outage: Error | undefined;
   /** The last position and its hash. */
@@ -83,6 +92,7 @@ class Issuer implements MemoryRecord {
   readonly issuer: string;
   readonly mesh: string;
   key: SigningKey;
+  keysVersion = 0;
   outage: Error | undefined;
   readonly #options: Required<Pick<MemoryRecordOptions, 'staleAfterMs' | 'pageSize' | 'now' | 'newId'>>;
   readonly #known = new Map<string, Jwk>();
@@ -162,10 +172,10 @@ class Issuer implements MemoryRecord {
     return () => this.#listeners.delete(listener);
   }
 
-  async keys(): Promise<readonly Jwk[]> {
+  async keys(): Promise<FeedKeys> {
     this.#answer();
     this.#known.set(this.key.kid, exportJwk(this.key));
-    return [...this.#known.values()];
+    return { keys: [...this.#known.values()], version: this.keysVersion };
   }
 
   async snapshot(): Promise<{ head: string; chunks: Uint8Array[] }> {
@@ -190,7 +200,8 @@ class Issuer implements MemoryRecord {
 
   #checkpoint(nonce?: string): string {
     const t = this.#options.now();
-    const statement = { iss: this.issuer, aud: this.mesh, ...this.#head, t, s: this.#options.staleAfterMs };
+    const { issuer: iss, mesh: aud, keysVersion } = this;
+    const statement = { iss, aud, ...this.#head, t, s: this.#options.staleAfterMs, keysVersion };
     return signCheckpoint(nonce === undefined ? statement : { ...statement, nonce }, this.key);
   }
 
@@ -264,7 +275,8 @@ export function publishFrom(record: MemoryRecord, publisher: FeedPublisher): () 
 /** Serves `tokenmesh.v1.RevocationFeed` from a memory record. */
 export function serveMemoryRecord(record: MemoryRecord, onReport: (report: VerifierReport) => void = () => {}): RevocationFeedHandlers {
   return {
-    GetFeedKeys: (_call, callback) => void record.keys().then((keys) => callback(null, { keys: [...keys] }), refuse(callback)),
+    GetFeedKeys: (_call, callback) =>
+      void record.keys().then(({ keys, version }) => callback(null, { keys: [...keys], version }), refuse(callback)),
     Checkpoint: (call, callback) =>
       void record.checkpoint(call.request.nonce).then((checkpoint) => callback(null, { checkpoint }), refuse(callback)),
     ListEvents: (call, callback) =>

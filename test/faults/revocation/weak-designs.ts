@@ -59,7 +59,7 @@ export async function openWeakGuard(
   const keys = createKeySet(async () => importJwks((await unary(exchange, 'getJwks', {})).keys));
   const record = grpcRecord(feed);
   const parts = {
-    ...{ record, staleAfterMs, keys: importJwks(await record.keys()) },
+    ...{ record, staleAfterMs, keys: importJwks((await record.keys()).keys) },
     ...{ courier: natsTransport({ servers: `nats://127.0.0.1:${nats}`, mesh: trustDomain }), fallback: grpcTransport(feed) },
   };
   const revocation = await designs[design](parts, tell);

@@ -84,7 +84,7 @@ async function* examineRecord(client: IssuerClient, examination: IssuerExaminati
 
 async function readHead(client: IssuerClient, { issuer, mesh, now, newId }: IssuerExamination): Promise<Head> {
   const record = await client.record();
-  const feedKeys = await record.keys();
+  const { keys: feedKeys } = await record.keys();
   const keys = importJwks(feedKeys);
   const nonce = newId();
   const from = now();

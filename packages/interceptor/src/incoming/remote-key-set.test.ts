@@ -22,7 +22,7 @@ function open(maxStaleMs?: number): RemoteKeySet {
 
 beforeEach(() => {
   vi.useFakeTimers();
-  published = { keys: [exportJwk(first)], maxAgeSeconds: 60 };
+  published = { keys: [exportJwk(first)], maxAgeSeconds: 60, version: 0 };
   fetches = 0;
 });
 
@@ -48,7 +48,7 @@ describe('createRemoteKeySet', () => {
   it('asks again in the background at half of the max-age', async () => {
     keys = open();
     await keys.ready();
-    published = { keys: [exportJwk(first), exportJwk(second)], maxAgeSeconds: 60 };
+    published = { keys: [exportJwk(first), exportJwk(second)], maxAgeSeconds: 60, version: 0 };
     await vi.advanceTimersByTimeAsync(29_999);
     expect(fetches).toBe(1);
     await vi.advanceTimersByTimeAsync(1);
@@ -66,9 +66,9 @@ describe('createRemoteKeySet', () => {
     await keys.ready();
     await vi.advanceTimersByTimeAsync(30_000);
     expect(heard).toEqual(['k1']);
-    published = { keys: [exportJwk(first), exportJwk(second)], maxAgeSeconds: 60 };
+    published = { keys: [exportJwk(first), exportJwk(second)], maxAgeSeconds: 60, version: 0 };
     await vi.advanceTimersByTimeAsync(30_000);
-    published = { keys: [exportJwk(second)], maxAgeSeconds: 60 };
+    published = { keys: [exportJwk(second)], maxAgeSeconds: 60, version: 0 };
     await vi.advanceTimersByTimeAsync(30_000);
     expect(heard).toEqual(['k1', 'k1,k2', 'k2']);
   });
@@ -88,11 +88,41 @@ describe('createRemoteKeySet', () => {
     expect(fetches).toBe(3);
   });
 
+  it('F14 asks at once for keys of a later version that are announced, once a second together with unknown kids', async () => {
+    keys = open();
+    await keys.ready();
+    await vi.advanceTimersByTimeAsync(1_000);
+    published = { keys: [exportJwk(first), exportJwk(second)], maxAgeSeconds: 60, version: 1 };
+    for (let count = 0; count < 1_000; count++) keys.announced(1);
+    keys.announced(0);
+    expect(fetches).toBe(1);
+    await vi.advanceTimersByTimeAsync(250);
+    expect([fetches, keys.kids()]).toEqual([2, ['k1', 'k2']]);
+    keys.announced(2);
+    await keys.find('unknown');
+    expect(fetches).toBe(2);
+    await vi.advanceTimersByTimeAsync(1_000);
+    await keys.find('unknown');
+    keys.announced(3);
+    expect(fetches).toBe(3);
+    await vi.advanceTimersByTimeAsync(999);
+    expect(fetches).toBe(3);
+  });
+
+  it('asks for nothing any more once it is closed, whatever is announced', async () => {
+    keys = open();
+    await keys.ready();
+    keys.close();
+    keys.announced(1);
+    await vi.advanceTimersByTimeAsync(120_000);
+    expect(fetches).toBe(1);
+  });
+
   it('finds a key that was published a moment ago', async () => {
     keys = open();
     await keys.ready();
     await vi.advanceTimersByTimeAsync(1_000);
-    published = { keys: [exportJwk(first), exportJwk(second)], maxAgeSeconds: 60 };
+    published = { keys: [exportJwk(first), exportJwk(second)], maxAgeSeconds: 60, version: 0 };
     expect(await keys.find('k2')).toMatchObject({ kid: 'k2' });
   });
 
@@ -105,7 +135,7 @@ describe('createRemoteKeySet', () => {
     expect(keys.find('k1')).toMatchObject({ kid: 'k1' });
     await vi.advanceTimersByTimeAsync(1);
     await expect(Promise.resolve(keys.find('k1'))).rejects.toMatchObject({ reason: 'KEYS_UNAVAILABLE' });
-    published = { keys: [exportJwk(first)], maxAgeSeconds: 60 };
+    published = { keys: [exportJwk(first)], maxAgeSeconds: 60, version: 0 };
     await vi.advanceTimersByTimeAsync(40_000);
     expect(keys.find('k1')).toMatchObject({ kid: 'k1' });
   });
@@ -114,7 +144,7 @@ describe('createRemoteKeySet', () => {
     ['none', 0, 1_000],
     ['a century', 3_155_760_000, 3600_000],
   ])('asks again after a sensible time when an answer names %s as its max-age', async (_, maxAgeSeconds, afterMs) => {
-    published = { keys: [exportJwk(first)], maxAgeSeconds };
+    published = { keys: [exportJwk(first)], maxAgeSeconds, version: 0 };
     keys = open();
     await keys.ready();
     await vi.advanceTimersByTimeAsync(afterMs - 1);
@@ -126,7 +156,7 @@ describe('createRemoteKeySet', () => {
   it('keeps its keys when an answer holds none', async () => {
     keys = open();
     await keys.ready();
-    published = { keys: [], maxAgeSeconds: 60 };
+    published = { keys: [], maxAgeSeconds: 60, version: 0 };
     await vi.advanceTimersByTimeAsync(30_000);
     expect(fetches).toBe(2);
     expect(keys.find('k1')).toMatchObject({ kid: 'k1' });
@@ -137,7 +167,7 @@ describe('createRemoteKeySet', () => {
     await keys.ready();
     await vi.advanceTimersByTimeAsync(1);
     vi.setSystemTime(Date.now() - 3600_000);
-    published = { keys: [exportJwk(first), exportJwk(second)], maxAgeSeconds: 60 };
+    published = { keys: [exportJwk(first), exportJwk(second)], maxAgeSeconds: 60, version: 0 };
     expect(await keys.find('k2')).toMatchObject({ kid: 'k2' });
   });
 
@@ -167,6 +197,7 @@ describe('createRemoteKeySet', () => {
         { ...exportJwk(second), kid: 'k3' },
       ],
       maxAgeSeconds: 60,
+      version: 0,
     };
     await vi.advanceTimersByTimeAsync(30_000);
     expect(fetches).toBe(2);

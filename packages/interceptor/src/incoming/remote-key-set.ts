@@ -1,9 +1,12 @@
+import { createKeyAnnouncements } from '@tokenmesh/revocation';
 import { importJwks, type Jwk, type KeySet, TokenError, type VerificationKey } from '@tokenmesh/token';
 
 /** One answer of the issuer: its keys, and for how long nobody needs to ask again. */
 export interface FetchedKeys {
   readonly keys: readonly Jwk[];
   readonly maxAgeSeconds: number;
+  /** Grows with every change of the keys; 0 where the issuer does not say. */
+  readonly version: number;
 }
 
 /** A key set that is kept up to date in the background. */
@@ -12,6 +15,11 @@ export interface RemoteKeySet extends KeySet {
   ready(): Promise<void>;
   /** Asks the issuer now, unless it is being asked. Resolves also when that failed: what was known stays. */
   refresh(): Promise<void>;
+  /**
+   * The issuer said, signed, that its keys have this version now: asks for them when that is a later one than those here have, after a random part of half a
+   * second, and no sooner than a second after it was asked before.
+   */
+  announced(version: number): void;
   /** Ids of the keys that tokens can be verified with now. */
   kids(): readonly string[];
   /** Since the last good answer, in milliseconds; `undefined` while there was none. */
@@ -28,7 +36,7 @@ const maxRefreshMs = 3600_000;
  *
  * A known key answers at once and goes on doing so while the issuer cannot be reached, up to `maxStaleMs` after the last good answer. An
  * unknown one causes at most one fetch a second, shared by all who wait for it. A failed fetch never turns a known key into an unknown
- * one. `find` rejects with KEYS_UNAVAILABLE when there are no keys, or only ones that are too old.
+ * one. What the issuer announces is asked for at once. `find` rejects with KEYS_UNAVAILABLE when there are no keys, or only ones that are too old.
  *
  * @param options.fetch Asks the issuer, over a channel that proves who it is; rejects when it cannot be asked.
  * @param options.maxStaleMs Default 24 h.
@@ -39,9 +47,12 @@ export function createRemoteKeySet(options: {
   readonly maxStaleMs?: number;
   readonly onChange?: () => void;
   readonly now?: () => number;
+  /** A clock that never steps, in milliseconds. */
+  readonly monotonicNow?: () => number;
   readonly random?: () => number;
 }): RemoteKeySet {
   const { fetch, maxStaleMs = 24 * 3600_000, onChange, now = Date.now, random = Math.random } = options;
+  const { monotonicNow = () => performance.now() } = options;
   let keys: ReadonlyMap<string, VerificationKey> = new Map();
   let fetchedAtMs = Number.NEGATIVE_INFINITY;
   let askedAtMs = Number.NEGATIVE_INFINITY;
@@ -50,6 +61,7 @@ export function createRemoteKeySet(options: {
   let timer: NodeJS.Timeout | undefined;
   let closed = false;
   const loaded = Promise.withResolvers<void>();
+  const announcements = createKeyAnnouncements({ ask: refresh, monotonicNow, random });
   loaded.promise.catch(() => undefined); // whoever waits for ready() is told
 
   function refresh(): Promise<void> {
@@ -61,6 +73,7 @@ export function createRemoteKeySet(options: {
 
   async function load(): Promise<void> {
     askedAtMs = now();
+    announcements.asked();
     try {
       const answer = await fetch();
       const before = keys;
@@ -68,6 +81,7 @@ export function createRemoteKeySet(options: {
       // an issuer without keys issues nothing: this is no answer, and turns no known key into an unknown one
       if (answered.size === 0) throw new TypeError('the issuer answered with no keys');
       keys = answered;
+      announcements.answered(answer.version);
       fetchedAtMs = now();
       failures = 0;
       loaded.resolve();
@@ -104,11 +118,13 @@ export function createRemoteKeySet(options: {
     },
     ready: () => loaded.promise,
     refresh,
+    announced: announcements.announced,
     kids: () => [...keys.keys()],
     ageMs: () => (fetchedAtMs === Number.NEGATIVE_INFINITY ? undefined : Math.max(0, now() - fetchedAtMs)),
     close() {
       closed = true;
       clearTimeout(timer);
+      announcements.close();
       loaded.reject(new Error('the key set was closed before it had keys'));
     },
   };

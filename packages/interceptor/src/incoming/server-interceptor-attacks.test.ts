@@ -110,7 +110,7 @@ describe('T-42 verification', () => {
 
 describe('T-43 whatever the keys and the credential of a call are', () => {
   const own = (): Jwk => exportJwk(issuer.keys.find('test-key') as VerificationKey); // true: it is a local key set
-  const answer = (keys: unknown): FetchedKeys => ({ keys: keys as readonly Jwk[], maxAgeSeconds: 60 }); // a server answers what it likes
+  const answer = (keys: unknown): FetchedKeys => ({ keys: keys as readonly Jwk[], maxAgeSeconds: 60, version: 0 }); // a server answers what it likes
   /** What the issuer answers: one at once, all others after a call has come that waits for it. */
   const answers: Record<string, () => FetchedKeys> = {
     prompt: () => answer([own()]),

@@ -113,6 +113,7 @@ async function connectIssuer(options: IssuerConnectionOptions): Promise<IssuerCo
       if (status.type === 'freshness') onChange({ type: 'freshness', issuer, state: status.freshness.state });
       else onChange({ type: 'feed', issuer, status });
     },
+    onKeysVersion: keys.announced,
     mesh: trustDomain,
     ...(staleAfterMs !== undefined && { staleAfterMs }),
   });

@@ -96,8 +96,8 @@ export function createExchangeClient(options: {
   return {
     exchange,
     async fetchKeys() {
-      const { keys, max_age } = await unary(client, 'getJwks', {}, { deadline: deadline() });
-      return { keys, maxAgeSeconds: max_age };
+      const { keys, max_age, version } = await unary(client, 'getJwks', {}, { deadline: deadline() });
+      return { keys, maxAgeSeconds: max_age, version };
     },
     async introspect(compact) {
       const answer = await authenticated(

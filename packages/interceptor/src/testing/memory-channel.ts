@@ -78,7 +78,7 @@ export function memoryIssuerChannel(
     return {
       exchangeClient: {
         exchange: async (request) => exchange(request),
-        fetchKeys: () => ask(() => ({ keys: issuer.jwks(), maxAgeSeconds: 300 })),
+        fetchKeys: () => ask(() => ({ keys: issuer.jwks(), maxAgeSeconds: 300, version: record.keysVersion })),
         introspect: (compact) => ask(() => issuer.introspect(compact)),
         close() {},
       },

@@ -219,7 +219,7 @@ export const configSchema = z.strictObject(
           concurrency: wholeNumber(10_000).default(64),
           // what such a start asks finds a place, and at 1 600 a second is done within the 5 s that callers wait
           queue: wholeNumber(100_000).default(8192),
-          // of each a chunk is under way, 16 MiB together
+          // of each half a MiB is under way, 32 MiB together
           snapshots: wholeNumber(10_000).default(64),
         },
         mapping,

@@ -112,7 +112,7 @@ export function createFeedService({ revocations, keys, reports, snapshots, log }
 
   return {
     handlers: {
-      GetFeedKeys: answerUnary(log, async () => ({ keys: [...keys.feed.jwks] })),
+      GetFeedKeys: answerUnary(log, async () => ({ keys: [...keys.feed.jwks], version: keys.version })),
       GetSnapshot: createSnapshotStreams({ snapshot: revocations.snapshot, limit: snapshots, log }),
       ListEvents: answerUnary(log, async ({ request: { epoch, from, limit } }) => {
         if (from < 1) throw new TokenError('REQUEST_INVALID', 'the log begins at position 1');

@@ -47,7 +47,7 @@ export interface TokenOperations {
 
 /** The part of the live issuer that operations need. */
 export interface OperatedIssuer extends Pick<LiveIssuer, 'run'> {
-  readonly keys: Pick<KeyRing, 'token'>;
+  readonly keys: Pick<KeyRing, 'token' | 'version'>;
   readonly config: Pick<Config, 'issuer' | 'audience' | 'workloads' | 'development'> & Partial<Pick<Config, 'tls'>>;
 }
 
@@ -86,7 +86,7 @@ export function createOperations(
       if (acknowledgement) log.info({ event: 'token.revoked', cascade: request.cascade, ...acknowledgement });
       return acknowledgement;
     },
-    jwks: () => ({ keys: [...live.keys.token.jwks], max_age: live.keys.token.maxAgeSeconds }),
+    jwks: () => ({ keys: [...live.keys.token.jwks], max_age: live.keys.token.maxAgeSeconds, version: live.keys.version }),
     metadata: () => ({
       issuer: live.config.issuer,
       audience: live.config.audience,

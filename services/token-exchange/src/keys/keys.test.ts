@@ -77,6 +77,24 @@ describe('the key ring', () => {
     for (const jwk of ring.token.jwks) expect(Object.keys(jwk).sort()).toEqual(['alg', 'crv', 'kid', 'kty', 'use', 'x', 'y']);
   });
 
+  it('tells who listens when keys changed, by whomever, with a version that all replicas read, and not when they are as before', async () => {
+    const [ring, other] = [await open(), await open()];
+    expect(ring.version).toBe(other.version);
+    const heard: number[] = [];
+    const stop = ring.onChange(() => heard.push(ring.version));
+    await ring.reload();
+    expect(heard).toEqual([]);
+    const before = ring.version;
+    await addKey('published');
+    await Promise.all([ring.reload(), other.reload()]);
+    expect(heard).toEqual([before + 1]);
+    expect(other.version).toBe(before + 1);
+    stop();
+    await addKey('retiring');
+    await ring.reload();
+    expect(heard).toHaveLength(1);
+  });
+
   it('refuses several active keys, and keys of which none is active', async () => {
     await open();
     await addKey('active');

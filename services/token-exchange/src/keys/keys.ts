@@ -48,6 +48,10 @@ export interface TokenKeys extends PurposeKeys, KeySet {
 export interface KeyRing {
   readonly token: TokenKeys;
   readonly feed: PurposeKeys;
+  /** Of what was last read of the record, the same for all replicas: grows with every change of any key. */
+  readonly version: number;
+  /** Calls `listener`, which must not throw, after a change of the keys was read. Returns the way to stop. */
+  onChange(listener: () => void): () => void;
   /** Every key of the record in its state, as it was last read: for those who look at the life of keys. */
   states(): readonly Pick<StoredKey, 'purpose' | 'state' | 'changedAtMs'>[];
   /**
@@ -108,6 +112,7 @@ const maxJwksAgeSeconds = 300;
 export async function openKeyRing({ store, encryption, alg, activationTimeoutMs = 1_200_000, now }: KeyRingOptions): Promise<KeyRing> {
   const maxAgeSeconds = Math.max(1, Math.min(maxJwksAgeSeconds, Math.floor(activationTimeoutMs / 4000)));
   let version = -1;
+  const listeners = new Set<() => void>();
   let opened: ReadonlyMap<KeyPurpose, OpenedPurpose> = new Map();
   let states: ReturnType<KeyRing['states']> = [];
   const problems = new Map<KeyPurpose, KeyRingError | KeyEncryptionError>();
@@ -149,7 +154,9 @@ export async function openKeyRing({ store, encryption, alg, activationTimeoutMs 
   async function read(): Promise<void> {
     const seen = await store.keysVersion(); // before the keys: what changes in between is read again
     if (seen !== version || problems.size > 0) openAll(await store.transaction((transaction) => transaction.keys()));
+    const hasChanged = seen !== version;
     version = seen;
+    if (hasChanged) for (const listener of listeners) listener();
     const [problem] = problems.values();
     if (problem) throw problem;
   }
@@ -225,6 +232,13 @@ export async function openKeyRing({ store, encryption, alg, activationTimeoutMs 
   return {
     token: of('token'),
     feed: of('feed'),
+    get version() {
+      return version;
+    },
+    onChange(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
     states: () => states,
     reload,
     apply,

@@ -51,8 +51,10 @@ export interface KeyRecords {
   /**
    * Makes this transaction the only one that changes keys, until it ends: read them after this, not before. Whoever polls `keysVersion` sees that
    * they changed.
+   *
+   * @param changes How many it counts as; default 1.
    */
-  lockKeys(): Promise<void>;
+  lockKeys(changes?: number): Promise<void>;
   addKey(key: StoredKey): Promise<void>;
   /** Moves a key from one state to another; `false` when it was not in that state. */
   moveKey(kid: string, from: KeyState, to: KeyState, nowMs: number): Promise<boolean>;
@@ -78,10 +80,10 @@ export function createKeyRecords(db: Kysely<Tables>): KeyRecords {
         rotationRequestedAtMs: row.rotation_requested_at,
       }));
     },
-    async lockKeys() {
+    async lockKeys(changes = 1) {
       await db
         .updateTable('signing_keys_head')
-        .set(({ eb }) => ({ version: eb('version', '+', 1) }))
+        .set(({ eb }) => ({ version: eb('version', '+', changes) }))
         .execute();
     },
     async addKey({ kid, purpose, alg, state, sealed, changedAtMs, rotationRequestedAtMs }) {

@@ -318,6 +318,8 @@ export function testStore(name: string, open: () => Promise<Store>): void {
       await Promise.all(Array.from({ length: 8 }, change));
       expect(await store.transaction((transaction) => transaction.keys())).toHaveLength(1);
       expect(await store.keysVersion()).toBe(before + 8);
+      await store.transaction((transaction) => transaction.lockKeys(2 ** 32));
+      expect(await store.keysVersion()).toBe(before + 8 + 2 ** 32);
     });
 
     it('keeps what each replica last said of its verifiers, and forgets who fell silent', async () => {

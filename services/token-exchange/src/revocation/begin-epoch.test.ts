@@ -55,6 +55,13 @@ it('revokes whatever was issued before, also under positions that the backup doe
   expect(set.find(tokenWith(head.n))).toBeUndefined();
 });
 
+it('gives the keys a version above every one that the lost part of the record can have announced', async () => {
+  const before = issuer.keys.version;
+  await begin();
+  await issuer.keys.reload();
+  expect(issuer.keys.version).toBeGreaterThan(before + 1_000_000);
+});
+
 it('withdraws every key of the backup, for one of them may have been withdrawn since', async () => {
   const former = [...issuer.keys.token.verification.keys(), ...issuer.keys.feed.verification.keys()].sort();
   await begin();

@@ -18,7 +18,8 @@ export interface BeginEpochOptions {
 
 /**
  * How far a new epoch begins above the position of the record: above every position that the lost part of the log can have reached (at 500
- * revocations a second, 99 days), so that every `rn` that was ever stamped lies below. Two million restores fit into a number.
+ * revocations a second, 99 days), so that every `rn` that was ever stamped lies below. Two million restores fit into a number. The version of the keys goes
+ * as far, for the same reason.
  */
 const epochDistance = 2 ** 32;
 const note = 'the record was restored from a backup';
@@ -48,6 +49,8 @@ export async function beginEpoch({ store, keys, issuer, mesh, ceilingSeconds, no
     const iat = Math.floor(t / 1000);
     const n = before.n + epochDistance + 1;
     const kids = (await transaction.keys()).filter(({ state }) => state !== 'withdrawn').map(({ kid }) => kid);
+    // what the lost part of the record announced must not stand above what is announced from now on
+    await transaction.lockKeys(epochDistance);
     await keys.withdraw(transaction, kids);
     const exp = iat + (await transaction.longestLife(ceilingSeconds)) + 1 + clockToleranceSeconds;
     const targets: readonly Target[] = [

@@ -16,7 +16,7 @@ export interface LogStatements {
 export interface LogStatementsOptions {
   readonly store: Store;
   readonly applied: Pick<AppliedLog, 'checkedHead' | 'capture' | 'expire'>;
-  readonly keys: Pick<KeyRing, 'feed'>;
+  readonly keys: Pick<KeyRing, 'feed' | 'version'>;
   readonly issuer: string;
   /** The trust domain. */
   readonly mesh: string;
@@ -35,7 +35,7 @@ export function createLogStatements(options: LogStatementsOptions): LogStatement
       const t = now(); // before n: what was acknowledged until t is counted in n
       const { n, h } = await applied.checkedHead(() => store.head());
       return signCheckpoint(
-        { iss: issuer, aud: mesh, epoch, n, h, t, s: staleAfterMs, ...(nonce !== undefined && { nonce }) },
+        { iss: issuer, aud: mesh, epoch, n, h, t, s: staleAfterMs, keysVersion: keys.version, ...(nonce !== undefined && { nonce }) },
         keys.feed.signing,
       );
     },

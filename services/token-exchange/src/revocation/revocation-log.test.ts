@@ -238,7 +238,17 @@ describe('checkpoints and snapshots', () => {
     await append('a');
     const checkpoint = openCheckpoint(await issuer.revocations.checkpoint('nonce-1'), issuer.keys.feed.verification, expected);
     const { epoch, n, h } = await issuer.store.head();
-    expect(checkpoint).toEqual({ iss: issuerUrl, aud: mesh, epoch, n, h, t: issuer.now(), s: 5000, nonce: 'nonce-1' });
+    expect(checkpoint).toEqual({
+      iss: issuerUrl,
+      aud: mesh,
+      epoch,
+      n,
+      h,
+      t: issuer.now(),
+      s: 5000,
+      keysVersion: issuer.keys.version,
+      nonce: 'nonce-1',
+    });
     expect(() => openCheckpoint('', issuer.keys.token.verification, expected)).toThrow();
   });
 

@@ -172,6 +172,12 @@ export async function openRevocationLog(options: RevocationLogOptions): Promise<
     return { n, acknowledgedAtMs, broadcast: isSent ? 'sent' : 'pending' };
   }
 
+  let announcing = Promise.resolve();
+  // verifiers ask for keys when a checkpoint says that there are others: a regular one may be a second away
+  const stopAnnouncing = keys.onChange(() => {
+    announcing = announcing.then(broadcastCheckpoint).catch((error: unknown) => onProblem('checkpoint', error));
+  });
+
   async function broadcastCheckpoint(): Promise<void> {
     const compact = await statements.checkpoint();
     publisher?.publishCheckpoint(compact);
@@ -234,7 +240,8 @@ export async function openRevocationLog(options: RevocationLogOptions): Promise<
     view: applied.view,
     listen: applied.listen,
     async close() {
-      await Promise.all(stops.map((stop) => stop()));
+      stopAnnouncing();
+      await Promise.all([announcing, ...stops.map((stop) => stop())]);
       await draining;
       await outbox.settled();
     },
