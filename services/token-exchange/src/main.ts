@@ -3,7 +3,6 @@ import { readFileSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
 import { setLogger } from '@grpc/grpc-js';
-import { createRevocationStream, natsPublisher } from '@tokenmesh/revocation/nats';
 import { exportJwk, importSigningKey, type Jwk } from '@tokenmesh/token';
 import { describeAudit, verifyAuditOf } from './audit/audit-verify.ts';
 import { hashClientSecret } from './clients/client-secret.ts';
@@ -14,7 +13,7 @@ import { createProblemLog, type EventLog } from './event-log.ts';
 import { KeyEncryptionError, readKeyEncryption } from './keys/key-encryption.ts';
 import { KeyRingError, openKeyRing } from './keys/keys.ts';
 import { limitLog } from './limited-log.ts';
-import { openPostgresStore, PostgresError } from './record/postgres.ts';
+import { PostgresError } from './record/postgres-error.ts';
 import { openSqliteStore, StoreRestoredError } from './record/sqlite.ts';
 import { StoreInUseError } from './record/sqlite-fence.ts';
 import type { Store } from './record/store.ts';
@@ -107,6 +106,7 @@ async function printClientSecretHash(): Promise<void> {
 async function createStream(config: Config, file: string, replicas: string): Promise<void> {
   if (!/^[1-5]$/.test(replicas)) throw new ConfigError([`--replicas: "${replicas}", expected a number from 1 to 5`]);
   if (!config.nats) throw new ConfigError([`${file}:1:1: nats: missing, expected the servers of a NATS that is to carry revocations`]);
+  const { createRevocationStream } = await import('@tokenmesh/revocation/nats');
   await createRevocationStream({ ...config.nats, replicas: Number(replicas) });
   process.stdout.write('the stream is there\n');
 }
@@ -164,8 +164,11 @@ async function printVerifiedAudit(config: Config): Promise<void> {
   if (verified.breaks.length > 0) process.exitCode = 1;
 }
 
-function openStore(store: Config['store'], { acceptRestored = false } = {}): Promise<Store> {
-  return 'postgres' in store ? openPostgresStore(store.postgres, { newId }) : openSqliteStore(store.sqlite, { newId, acceptRestored });
+/** The clients of PostgreSQL and of NATS are loaded where there is one: what a process does not use does not delay its start. */
+async function openStore(store: Config['store'], { acceptRestored = false } = {}): Promise<Store> {
+  if (!('postgres' in store)) return await openSqliteStore(store.sqlite, { newId, acceptRestored });
+  const { openPostgresStore } = await import('./record/postgres.ts');
+  return await openPostgresStore(store.postgres, { newId });
 }
 
 function newId(): string {
@@ -175,7 +178,11 @@ function newId(): string {
 function openCourier(options: NonNullable<Config['nats']>, log: EventLog) {
   const reportProblem = createProblemLog(log, Date.now);
   const report = (problem: unknown) => reportProblem('courier.problem', problem);
-  return createCourier('nats', () => natsPublisher({ ...options, name: 'token-exchange', report }), report);
+  const open = async () => {
+    const { natsPublisher } = await import('@tokenmesh/revocation/nats');
+    return await natsPublisher({ ...options, name: 'token-exchange', report });
+  };
+  return createCourier('nats', open, report);
 }
 
 /** Resolves with the first SIGTERM or SIGINT; a second one ends the process at once. */

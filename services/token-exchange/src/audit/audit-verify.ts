@@ -2,7 +2,6 @@ import { DatabaseSync } from 'node:sqlite';
 import type { Config } from '../config/config.ts';
 import { ConfigError } from '../config/config-problem.ts';
 import { createAuditRecords, type VerifiedAudit } from '../record/audit-records.ts';
-import { openPostgresStore } from '../record/postgres.ts';
 import { createKysely } from '../record/sqlite.ts';
 
 /**
@@ -14,6 +13,7 @@ import { createKysely } from '../record/sqlite.ts';
  */
 export async function verifyAuditOf(store: Config['store'], newId: () => string): Promise<VerifiedAudit> {
   if ('postgres' in store) {
+    const { openPostgresStore } = await import('../record/postgres.ts');
     const opened = await openPostgresStore(store.postgres, { newId });
     return await opened.verifyAudit().finally(() => opened.close());
   }

@@ -2,13 +2,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Kysely, PostgresDialect, type PostgresDialectConfig, PostgresDriver, type PostgresPool } from 'kysely';
 import pg from 'pg';
 import { migrateToLatest, type Tables } from './migrations.ts';
+import { PostgresError } from './postgres-error.ts';
 import { beginLog } from './revocation-records.ts';
 import { createStore, type Store } from './store.ts';
-
-/** The record in PostgreSQL cannot be used; the text is for the operator and never holds the password. */
-export class PostgresError extends Error {
-  override readonly name = 'PostgresError';
-}
 
 export interface PostgresStoreOptions {
   /** Names the epoch of an empty record. */
