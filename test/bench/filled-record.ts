@@ -22,13 +22,16 @@ export function fillRecord(file: string, tokens: { readonly from: number; readon
     const { n, t } = database.prepare('SELECT n, t FROM revocation_events ORDER BY n DESC LIMIT 1').get() ?? {};
     if (typeof n !== 'number' || typeof t !== 'number') throw new Error('the log of the record is empty');
     const exp = Math.floor(t / 1000) + livesSeconds;
-    const insert = database.prepare(
-      `INSERT INTO revocation_targets (kind, value, exp, n, t, revoked_by, note) VALUES ('token', ?, ${exp}, ${n}, ${t}, 'bench', '')`,
-    );
     const values = Array.from({ length: tokens.to - tokens.from }, (_, index) => benchJti(tokens.from + index));
-    database.exec('PRAGMA synchronous = OFF; PRAGMA cache_size = -262144; BEGIN');
-    for (const value of values.sort()) insert.run(value); // in the order of the index
-    database.exec('COMMIT; PRAGMA wal_checkpoint(TRUNCATE)');
+    database.exec('PRAGMA synchronous = OFF; PRAGMA cache_size = -262144');
+    // sorted as the index is, and in one statement: by one each, and sorted here, it took twice as long
+    database
+      .prepare(
+        `INSERT INTO revocation_targets (kind, value, exp, n, t, revoked_by, note)
+          SELECT 'token', value, ${exp}, ${n}, ${t}, 'bench', '' FROM json_each(?) ORDER BY value`,
+      )
+      .run(JSON.stringify(values));
+    database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
   } finally {
     database.close();
   }

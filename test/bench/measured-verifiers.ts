@@ -12,20 +12,21 @@ import { answer } from './measured-process.ts';
 export interface VerifiersSettings extends MeshPlace {
   /** Address of the nats-server. */
   readonly nats: string;
-  /** How many are revocation feeds. */
-  readonly feeds: number;
-  /** How many are plain subscriptions, and to which subject. */
-  readonly plain: number;
+  /** Of the plain subscriptions. */
   readonly subject: string;
-  /** By which they check what comes, text whose signature (DER, base64url) follows its last dot; absent: they do not. */
+  /** By which these check what comes, text whose signature (DER, base64url) follows its last dot; absent: they do not. */
   readonly key?: JsonWebKey;
 }
 
 /**
- * `arm`: from now on it is noted when the token of this `jti` is revoked, and when a message came on the subject. `collect`: answered once every
- * verifier has noted that.
+ * `open`: answered once there are as many revocation feeds and plain subscriptions, of which there were none at first. `arm`: from now on it is noted
+ * when the token of this `jti` is revoked, and when a message came on the subject. `collect`: answered once every verifier has noted that.
  */
-export type VerifiersQuestion = { readonly type: 'arm'; readonly jti: string } | { readonly type: 'collect' } | { readonly type: 'look' };
+export type VerifiersQuestion =
+  | { readonly type: 'open'; readonly feeds: number; readonly plain: number }
+  | { readonly type: 'arm'; readonly jti: string }
+  | { readonly type: 'collect' }
+  | { readonly type: 'look' };
 
 export interface VerifiersAnswer {
   /** Of each verifier, in nanoseconds of `process.hrtime`; of `collect` alone. */
@@ -38,7 +39,7 @@ export interface VerifiersAnswer {
 
 // the cast holds: the suite passes these settings
 const settings = JSON.parse(process.argv[2] ?? '{}') as VerifiersSettings;
-const { nats, feeds: feedCount, plain, subject } = settings;
+const { nats, subject } = settings;
 
 const collectLimitMs = 20_000;
 const atOnce = 25;
@@ -46,6 +47,7 @@ const atOnce = 25;
 let armed = '';
 let notedAt: number[] = [];
 let left = 0;
+let verifiers = 0;
 let collected = Promise.withResolvers<void>();
 
 function note(index: number): void {
@@ -56,9 +58,10 @@ function note(index: number): void {
 
 function arm(jti: string): void {
   armed = jti;
-  left = feedCount + plain;
+  left = verifiers;
   notedAt = new Array<number>(left).fill(0);
   collected = Promise.withResolvers();
+  if (left === 0) collected.resolve();
 }
 
 /** A token as services have them, to be looked up as a verifier does. */
@@ -103,18 +106,26 @@ async function subscribe(index: number, key: KeyObject | undefined): Promise<voi
 
 const client = await openFeedClient(settings);
 const feeds: RevocationFeed[] = [];
-while (feeds.length < feedCount) {
-  const first = feeds.length;
-  const count = Math.min(atOnce, feedCount - first);
-  feeds.push(...(await Promise.all(Array.from({ length: count }, (_, index) => openFeed(client, first + index)))));
-}
 const key = settings.key && createPublicKey({ key: settings.key, format: 'jwk' });
-for (let first = 0; first < plain; first += atOnce) {
-  const count = Math.min(atOnce, plain - first);
-  await Promise.all(Array.from({ length: count }, (_, index) => subscribe(feedCount + first + index, key)));
+
+/** Opens some of those that are still to be opened, a few at a time. */
+async function openMore(missing: () => number, openOne: () => Promise<unknown>): Promise<void> {
+  while (missing() > 0) await Promise.all(Array.from({ length: Math.min(atOnce, missing()) }, openOne));
+}
+
+async function openAll(feedCount: number, plain: number): Promise<void> {
+  await openMore(
+    () => feedCount - feeds.length,
+    async () => feeds.push(await openFeed(client, verifiers++)),
+  );
+  await openMore(
+    () => feedCount + plain - verifiers,
+    () => subscribe(verifiers++, key),
+  );
 }
 
 answer<VerifiersQuestion, VerifiersAnswer>(0, async (question) => {
+  if (question.type === 'open') await openAll(question.feeds, question.plain);
   if (question.type === 'arm') arm(question.jti);
   if (question.type === 'collect') {
     const late = setTimeout(() => collected.reject(new Error(`${left} of ${notedAt.length} verifiers heard of nothing`)), collectLimitMs);

@@ -20,10 +20,11 @@ type Verifiers = MeasuredProcess<VerifiersQuestion, VerifiersAnswer>;
 /** `raw`: plain subscriptions. `signed`: those that check one signature. `ours`: feeds. `few`: some feeds among plain subscriptions to the same. */
 type Name = 'raw' | 'signed' | 'ours' | 'few';
 
-/** Verifiers of one kind, and what is broadcast to them. */
+/** Verifiers of one kind, of `count` so many feeds, and what is broadcast to them. */
 interface Kind {
-  readonly feeds: number;
-  start(): readonly Promise<Verifiers>[];
+  feedsOf(count: number): number;
+  /** Their process on either processor, each without a verifier yet. */
+  readonly processes: readonly Verifiers[];
   /** Broadcasts what concerns the token; returns when it was told to, and the moment from which its way is counted, which may be known later. */
   broadcast(jti: string): Promise<{ readonly askedNs: number; readonly fromNs: Promise<number> }>;
 }
@@ -40,6 +41,9 @@ export async function latencyFigures(
   const connection = await connect({ servers: place.nats });
   try {
     const bytes = await exampleOf(place, connection);
+    await using started = new AsyncDisposableStack();
+    report('starting processes for verifiers');
+    const kinds = await startKinds(started, place, connection, bytes);
     const three = ['raw', 'signed', 'ours'] as const;
     const sizes = [
       { verifiers: 1, slices: quick ? 8 : 30, events: quick ? 20 : 50, names: three },
@@ -50,8 +54,7 @@ export async function latencyFigures(
     const figures: Figure[] = [];
     const measured: MeasuredSize[] = [];
     for (const { verifiers, names, ...size } of sizes) {
-      const groups = groupsOf(place, connection, bytes, verifiers);
-      const slices = await measureGroups(groups, names, { ...size, label: `${verifiers} verifiers`, report });
+      const slices = await measureKinds(kinds, names, { ...size, verifiers, report });
       figures.push(...enforcedFigures(verifiers, slices));
       if (slices.few.length > 0) figures.push(...amongManyFigures(verifiers, realAmongMany, slices));
       measured.push({ verifiers, ...slices });
@@ -73,18 +76,19 @@ async function exampleOf({ mesh }: LatencyPlace, connection: NatsConnection): Pr
 
 const newJti = () => randomBytes(16).toString('base64url');
 
-/** Each kind of verifiers: how it is started, and broadcast to. */
-function groupsOf({ mesh, nats, committedAt }: LatencyPlace, connection: NatsConnection, bytes: string, verifiers: number) {
-  // one verifier has a processor to itself; many share both, with everything else
-  const processors = verifiers === 1 ? [0] : [0, 1];
-  const starter = (settings: Pick<VerifiersSettings, 'feeds' | 'plain' | 'subject' | 'key'>) => () => {
-    const part = (count: number) => Math.ceil(count / processors.length);
+/** Each kind of verifiers, and how it is broadcast to. */
+async function startKinds(
+  started: AsyncDisposableStack,
+  { mesh, nats, committedAt }: LatencyPlace,
+  connection: NatsConnection,
+  bytes: string,
+): Promise<Readonly<Record<Name, Kind>>> {
+  const start = (own: Pick<VerifiersSettings, 'subject' | 'key'>) => {
     const { directory, tokenExchange } = mesh;
-    const shared: VerifiersSettings = {
-      ...{ directory, tokenExchange, nats, ...settings },
-      ...{ feeds: part(settings.feeds), plain: part(settings.plain) },
-    };
-    return processors.map((cpu) => startMeasured<VerifiersQuestion, VerifiersAnswer>('measured-verifiers.ts', shared, cpu));
+    const settings: VerifiersSettings = { directory, tokenExchange, nats, ...own };
+    const startOn = async (cpu: number) =>
+      started.use(await startMeasured<VerifiersQuestion, VerifiersAnswer>('measured-verifiers.ts', settings, cpu));
+    return Promise.all([startOn(0), startOn(1)]);
   };
   const publisher = (subject: string, text: string) => {
     const payload = Buffer.from(text, 'latin1');
@@ -101,41 +105,44 @@ function groupsOf({ mesh, nats, committedAt }: LatencyPlace, connection: NatsCon
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const anew = signedAnew(bytes, (data) => sign('sha256', data, privateKey));
   const key = publicKey.export({ format: 'jwk' });
-  const plain = verifiers - realAmongMany;
+  const [raw, signed, ours, few] = await Promise.all([
+    start({ subject: rawSubject }),
+    start({ subject: signedSubject, key }),
+    start({ subject: eventsSubject }),
+    start({ subject: eventsSubject }),
+  ]);
   return {
-    raw: { feeds: 0, start: starter({ feeds: 0, plain: verifiers, subject: rawSubject }), broadcast: publisher(rawSubject, bytes) },
-    signed: {
-      feeds: 0,
-      start: starter({ feeds: 0, plain: verifiers, subject: signedSubject, key }),
-      broadcast: publisher(signedSubject, anew),
-    },
-    ours: { feeds: verifiers, start: starter({ feeds: verifiers, plain: 0, subject: eventsSubject }), broadcast: revoke },
-    few: { feeds: realAmongMany, start: starter({ feeds: realAmongMany, plain, subject: eventsSubject }), broadcast: revoke },
-  } satisfies Record<Name, Kind>;
+    raw: { processes: raw, feedsOf: () => 0, broadcast: publisher(rawSubject, bytes) },
+    signed: { processes: signed, feedsOf: () => 0, broadcast: publisher(signedSubject, anew) },
+    ours: { processes: ours, feedsOf: (count) => count, broadcast: revoke },
+    few: { processes: few, feedsOf: () => realAmongMany, broadcast: revoke },
+  };
+}
+
+/** Opens verifiers until there are `count`. One has a processor to itself; many share both, with everything else. */
+async function open({ processes, feedsOf }: Kind, count: number): Promise<void> {
+  const part = (all: number, index: number) => Math.floor((all + (index === 0 ? 1 : 0)) / processes.length);
+  const feeds = feedsOf(count);
+  await Promise.all(processes.map((one, index) => one.ask({ type: 'open', feeds: part(feeds, index), plain: part(count - feeds, index) })));
 }
 
 /** Kinds side by side, in slices that were taken one right after the other. */
-async function measureGroups(
+async function measureKinds(
   kinds: Readonly<Record<Name, Kind>>,
   names: readonly Name[],
-  { slices, events, label, report }: { slices: number; events: number; label: string; report: SuiteOptions['report'] },
+  { slices, events, verifiers, report }: { slices: number; events: number; verifiers: number; report: SuiteOptions['report'] },
 ): Promise<Readonly<Record<Name, readonly Slice[]>>> {
-  await using started = new AsyncDisposableStack();
-  report(`${label}: starting`);
-  const groups: { name: Name; processes: readonly Verifiers[] }[] = [];
-  for (const name of names) {
-    const processes = await Promise.all(kinds[name].start());
-    groups.push({ name, processes: processes.map((one) => started.use(one)) });
-  }
+  report(`${verifiers} verifiers: opening`);
+  await Promise.all(names.map((name) => open(kinds[name], verifiers)));
   const measured: Record<Name, Slice[]> = { raw: [], signed: [], ours: [], few: [] };
   for (let round = -1; round < slices; round++) {
-    report(`${label}: round ${round + 1} of ${slices}`);
-    for (const { name, processes } of round % 2 === 0 ? groups : groups.toReversed()) {
-      const slice = await measureSlice(processes, kinds[name], events);
+    report(`${verifiers} verifiers: round ${round + 1} of ${slices}`);
+    for (const name of round % 2 === 0 ? names : names.toReversed()) {
+      const slice = await measureSlice(kinds[name], events);
       if (round >= 0) measured[name].push(slice); // the first is warm-up
     }
   }
-  for (const { name, processes } of groups) await checkFresh(processes, kinds[name].feeds);
+  for (const name of names) await checkFresh(kinds[name], verifiers);
   return measured;
 }
 
@@ -148,7 +155,7 @@ function signedAnew(compact: string, signer: (data: Buffer) => Buffer): string {
   return `${text}.${signer(Buffer.from(text, 'latin1')).toString('base64url')}`;
 }
 
-async function measureSlice(processes: readonly Verifiers[], { broadcast }: Kind, events: number): Promise<Slice> {
+async function measureSlice({ processes, broadcast }: Kind, events: number): Promise<Slice> {
   const ask = (question: VerifiersQuestion) => Promise.all(processes.map((one) => one.ask(question)));
   const cpuOf = (answers: readonly VerifiersAnswer[]) => answers.reduce((sum, { cpuMicros }) => sum + cpuMicros, 0);
   const cpuBefore = cpuOf(await ask({ type: 'look' }));
@@ -173,7 +180,8 @@ async function measureSlice(processes: readonly Verifiers[], { broadcast }: Kind
   return { delays: Float64Array.from(delays).sort(), last, before, cpuMicros: (cpuAfter - cpuBefore) / delays.length };
 }
 
-async function checkFresh(processes: readonly Verifiers[], feeds: number): Promise<void> {
+async function checkFresh({ processes, feedsOf }: Kind, verifiers: number): Promise<void> {
+  const feeds = feedsOf(verifiers);
   const answers = await Promise.all(processes.map((one) => one.ask({ type: 'look' })));
   const fresh = answers.reduce((sum, answer) => sum + answer.fresh, 0);
   if (fresh !== feeds) throw new Error(`${fresh} of ${feeds} verifiers are fresh by NATS`);
