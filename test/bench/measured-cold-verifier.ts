@@ -31,7 +31,9 @@ export interface ColdAnswer {
   /** One look-up of a token, of whose handles only the `jti` is looked at: it is not there, or it is. */
   readonly missNs: number;
   readonly hitNs: number;
-  /** The same of a token with every handle, when revocations of every kind are known and none covers it. */
+  /** One word at random out of a mebibyte, which is not in a near cache: what memory takes for each look-up, whatever it is made of. */
+  readonly wordNs: number;
+  /** The same as `missNs` of a token with every handle, when revocations of every kind are known and none covers it. */
   readonly wholeMissNs: number;
 }
 
@@ -63,6 +65,7 @@ answer<object, ColdAnswer>(0, async () => {
   const unknown = () => randomBytes(16).toString('base64url');
   const missNs = nsOf(feed.set, () => bare(unknown()), false);
   const hitNs = nsOf(feed.set, () => bare(known()), true);
+  const wordNs = nsOfWord(() => bare(unknown()));
   addOneOfEachKind(feed.set);
   const wholeMissNs = nsOf(feed.set, () => whole(unknown()), false);
   await feed.close();
@@ -77,6 +80,7 @@ answer<object, ColdAnswer>(0, async () => {
     gcAddedMs,
     missNs,
     hitNs,
+    wordNs,
     wholeMissNs,
   };
 });
@@ -133,6 +137,22 @@ function nsOf(set: RevocationSet, newToken: () => Handles, expected: boolean): n
     if (found !== (expected ? batchSize : 0))
       throw new Error(`${found} of ${batchSize} tokens are revoked, and ${expected ? 'all' : 'none'} should be`);
   }
+  return times.sort((a, b) => a - b)[batches / 2] ?? Number.NaN;
+}
+
+/** The median of as many batches, each after as many tokens were made. A read waits for the one before it, as the next look-up of a server waits for its call. */
+function nsOfWord(newToken: () => Handles): number {
+  const words = new Uint32Array(2 ** 18).fill(1); // written, so that it is memory of its own
+  const times: number[] = [];
+  let [made, at] = [0, 0];
+  for (let batch = 0; batch < batches; batch++) {
+    made += Array.from({ length: batchSize }, newToken).length;
+    const jumps = Uint32Array.from({ length: batchSize }, () => Math.random() * words.length);
+    const from = process.hrtime.bigint();
+    for (const jump of jumps) at = (jump + (words[at] ?? 0)) & (words.length - 1);
+    times.push(Number(process.hrtime.bigint() - from) / batchSize);
+  }
+  if (made !== batches * batchSize || at >= words.length) throw new Error('it was not measured');
   return times.sort((a, b) => a - b)[batches / 2] ?? Number.NaN;
 }
 

@@ -75,6 +75,15 @@ function figuresOf(size: number, all: readonly ColdAnswer[]): readonly Figure[] 
       of(({ missNs }) => missNs),
       target(150),
     ),
+    ...(most
+      ? [
+          summarize(
+            '   one word at random out of a MiB of memory',
+            'ns',
+            of(({ wordNs }) => wordNs),
+          ),
+        ]
+      : []),
     summarize(
       `${label}: look-up, hit`,
       'ns',

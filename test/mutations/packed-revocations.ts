@@ -94,15 +94,22 @@ export const packedRevocationMutations: readonly Mutation[] = [
   {
     of: ['packed revocations'],
     file: shard,
-    find: 'exp >= t && exp - t < lifeRange',
-    put: 'exp >= t',
+    find: ' && isWithin(exp - t, lifeRange)',
+    put: '',
     fails: { file: shardTest, title: 'holds what was put into it, in order, whether it is narrow or wide' },
   },
   {
     of: ['packed revocations'],
     file: shard,
-    find: 'above >= 0 && above < positionRange',
-    put: 'above < positionRange',
+    find: ' && isWithin(t - this.#lowestT, timeRange)',
+    put: '',
+    fails: { file: shardTest, title: 'holds what was put into it, in order, whether it is narrow or wide' },
+  },
+  {
+    of: ['packed revocations'],
+    file: shard,
+    find: 'above >= 0 && above < range',
+    put: 'above < range',
     fails: { file: shardTest, title: 'holds what was put into it, in order, whether it is narrow or wide' },
   },
   {

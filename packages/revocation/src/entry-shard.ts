@@ -2,9 +2,10 @@ import { EntryColumns } from './entry-columns.ts';
 
 const two32 = 2 ** 32;
 const noWords = new Uint32Array(0);
-const noHalves = new Uint16Array(0);
-/** Of a narrow entry: how far its position may lie above the shard's lowest one, and how long it may live after `t` (194 days). */
+const noBytes = new Uint8Array(0);
+/** Of a narrow entry: how far its position and its `t` may lie above the lowest ones of the shard, and how long it may live after `t`; 2^24 seconds are 194 days. */
 const positionRange = 2 ** 34;
+const timeRange = 2 ** 24;
 const lifeRange = 2 ** 24;
 /** Room for one more in this many: moving the others is cheap, and so is a new array, while room costs memory for as long as it is not used. */
 const spareShift = 4;
@@ -15,19 +16,20 @@ const spareShift = 4;
  * Fingerprints are evenly spread, so that one is found close to where its size says: interpolation and a short walk. Nothing here lives on the
  * garbage-collected heap but four small objects.
  *
- * An entry takes 18 bytes when all entries of the shard fit the narrow form: fingerprint 54 bits, `n` 34 above the lowest one here, `t` 32, `exp` 24
- * above `t`. Otherwise all of them are wide: 32 bytes, any whole numbers.
+ * An entry takes 17 bytes when all entries of the shard fit the narrow form: fingerprint 54 bits, `n` 34 above the lowest one here, `t` 24 likewise, `exp`
+ * 24 above `t`. Otherwise all of them are wide: 32 bytes, any whole numbers.
  */
 export class EntryShard {
   /** No entry expires before this: a lower bound, seconds since epoch. */
   earliest = Number.POSITIVE_INFINITY;
   #count = 0;
   #capacity = 0;
-  #lowest = 0;
-  /** Columns of `capacity` words: head; tail (22 bits), life 23…16 (8), n 33…32 (2); and in narrow form n 31…0; t. */
+  #lowestN = 0;
+  #lowestT = 0;
+  /** Columns of `capacity` words: head; tail (22 bits), t 23…16 (8), n 33…32 (2); and in narrow form n 31…0; t 15…0, life 15…0. */
   #words = noWords;
-  /** Narrow: life 15…0. */
-  #halves = noHalves;
+  /** Narrow: life 23…16. */
+  #bytes = noBytes;
   /** Wide: columns of n, t and exp. */
   #numbers: Float64Array | undefined;
 
@@ -63,17 +65,22 @@ export class EntryShard {
     const shard = new EntryShard();
     const { count, head, tail, n, t, exp } = columns;
     const capacity = count + spare;
-    let lowest = Number.MAX_SAFE_INTEGER;
-    for (let i = 0; i < count; i++) lowest = Math.min(lowest, n[i] ?? 0);
-    let isNarrow = true;
-    for (let i = 0; i < count && isNarrow; i++) isNarrow = fitsNarrow((n[i] ?? 0) - lowest, t[i] ?? 0, exp[i] ?? 0);
-    const buffer = new ArrayBuffer(capacity * (isNarrow ? 18 : 32));
+    let lowestN = Number.MAX_SAFE_INTEGER;
+    let lowestT = Number.MAX_SAFE_INTEGER;
+    for (let i = 0; i < count; i++) {
+      lowestN = Math.min(lowestN, n[i] ?? 0);
+      lowestT = Math.min(lowestT, t[i] ?? 0);
+    }
     shard.#capacity = capacity;
-    shard.#lowest = lowest;
+    shard.#lowestN = lowestN;
+    shard.#lowestT = lowestT;
+    let isNarrow = true;
+    for (let i = 0; i < count && isNarrow; i++) isNarrow = shard.#fitsNarrow(n[i] ?? 0, t[i] ?? 0, exp[i] ?? 0);
+    const buffer = new ArrayBuffer(capacity * (isNarrow ? 17 : 32));
     // the numbers come first where there are any, and are aligned so
     shard.#numbers = isNarrow ? undefined : new Float64Array(buffer, 0, capacity * 3);
     shard.#words = isNarrow ? new Uint32Array(buffer, 0, capacity * 4) : new Uint32Array(buffer, capacity * 24, capacity * 2);
-    shard.#halves = isNarrow ? new Uint16Array(buffer, capacity * 16, capacity) : noHalves;
+    shard.#bytes = isNarrow ? new Uint8Array(buffer, capacity * 16, capacity) : noBytes;
     for (let i = 0; i < count; i++) shard.#write(i, head[i] ?? 0, tail[i] ?? 0, n[i] ?? 0, t[i] ?? 0, exp[i] ?? 0);
     shard.#count = count;
     return shard;
@@ -103,16 +110,18 @@ export class EntryShard {
   n(i: number): number {
     if (this.#numbers !== undefined) return this.#numbers[i] ?? 0;
     const words = this.#words;
-    return this.#lowest + ((words[this.#capacity + i] ?? 0) & 3) * two32 + (words[2 * this.#capacity + i] ?? 0);
+    return this.#lowestN + ((words[this.#capacity + i] ?? 0) & 3) * two32 + (words[2 * this.#capacity + i] ?? 0);
   }
 
   t(i: number): number {
-    return (this.#numbers === undefined ? this.#words[3 * this.#capacity + i] : this.#numbers[this.#capacity + i]) ?? 0;
+    if (this.#numbers !== undefined) return this.#numbers[this.#capacity + i] ?? 0;
+    const words = this.#words;
+    return this.#lowestT + (((((words[this.#capacity + i] ?? 0) >>> 2) & 0xff) << 16) | ((words[3 * this.#capacity + i] ?? 0) >>> 16));
   }
 
   exp(i: number): number {
     if (this.#numbers !== undefined) return this.#numbers[2 * this.#capacity + i] ?? 0;
-    const life = ((((this.#words[this.#capacity + i] ?? 0) >>> 2) & 0xff) << 16) | (this.#halves[i] ?? 0);
+    const life = ((this.#bytes[i] ?? 0) << 16) | ((this.#words[3 * this.#capacity + i] ?? 0) & 0xffff);
     return this.t(i) + life;
   }
 
@@ -125,7 +134,7 @@ export class EntryShard {
     }
     const [words, capacity] = [this.#words, this.#capacity];
     for (let start = 0; start < words.length; start += capacity) words.copyWithin(start + at + 1, start + at, start + count);
-    if (this.#numbers === undefined) this.#halves.copyWithin(at + 1, at, count);
+    if (this.#numbers === undefined) this.#bytes.copyWithin(at + 1, at, count);
     else for (let start = 0; start < 3 * capacity; start += capacity) this.#numbers.copyWithin(start + at + 1, start + at, start + count);
     this.#write(at, head, tail, n, t, exp);
     this.#count++;
@@ -170,7 +179,11 @@ export class EntryShard {
   }
 
   #fits(n: number, t: number, exp: number): boolean {
-    return this.#numbers !== undefined || fitsNarrow(n - this.#lowest, t, exp);
+    return this.#numbers !== undefined || this.#fitsNarrow(n, t, exp);
+  }
+
+  #fitsNarrow(n: number, t: number, exp: number): boolean {
+    return isWithin(n - this.#lowestN, positionRange) && isWithin(t - this.#lowestT, timeRange) && isWithin(exp - t, lifeRange);
   }
 
   #write(i: number, head: number, tail: number, n: number, t: number, exp: number): void {
@@ -182,12 +195,13 @@ export class EntryShard {
       this.#numbers[capacity + i] = t;
       this.#numbers[2 * capacity + i] = exp;
     } else {
-      const above = n - this.#lowest;
+      const above = n - this.#lowestN;
+      const later = t - this.#lowestT;
       const life = exp - t;
-      words[capacity + i] = (tail << 10) | ((life >>> 16) << 2) | Math.floor(above / two32);
+      words[capacity + i] = (tail << 10) | ((later >>> 16) << 2) | Math.floor(above / two32);
       words[2 * capacity + i] = above % two32;
-      words[3 * capacity + i] = t;
-      this.#halves[i] = life & 0xffff;
+      words[3 * capacity + i] = (later << 16) | (life & 0xffff);
+      this.#bytes[i] = life >>> 16;
     }
     if (exp < this.earliest) this.earliest = exp;
   }
@@ -210,15 +224,16 @@ export class EntryShard {
     this.earliest = other.earliest;
     this.#count = other.#count;
     this.#capacity = other.#capacity;
-    this.#lowest = other.#lowest;
+    this.#lowestN = other.#lowestN;
+    this.#lowestT = other.#lowestT;
     this.#words = other.#words;
-    this.#halves = other.#halves;
+    this.#bytes = other.#bytes;
     this.#numbers = other.#numbers;
   }
 }
 
-function fitsNarrow(above: number, t: number, exp: number): boolean {
-  return above >= 0 && above < positionRange && t < two32 && exp >= t && exp - t < lifeRange;
+function isWithin(above: number, range: number): boolean {
+  return above >= 0 && above < range;
 }
 
 /** Which of two entries comes first; one that is not there comes last. */

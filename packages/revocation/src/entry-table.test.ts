@@ -18,8 +18,8 @@ function valuesByShard(epoch: string, counts: { readonly first: number; readonly
 }
 
 test('finds what was added when the filter is made anew, at every size around it', () => {
-  // the filter has a bit for 0.3 entries: a larger one is made when there are 9 830
-  const { first, others } = valuesByShard('e1', { first: 6, others: 9_827 });
+  // the filter has a bit for 0.16 entries: a larger one is made when there are 5 243
+  const { first, others } = valuesByShard('e1', { first: 6, others: 5_239 });
   const table = new EntryTable('e1');
   for (const value of others) table.add(token, value, 1, 1, 100);
   for (const [index, value] of first.entries()) {

@@ -191,10 +191,10 @@ export class EntryTable {
   }
 }
 
-/** Bits of a new filter for each entry: then one in eight look-ups for what is not there goes on to the table. More would be past 20 bytes an entry. */
-const bitsPerEntry = 5;
-/** Entries for one bit of the filter at most, from where on a larger one pays: a fifth of those look-ups would go on to the table. */
-const fullLoad = 0.3;
+/** Bits of a new filter for each entry: then one in 28 look-ups for what is not there goes on to the table, where it waits for memory several times. */
+const bitsPerEntry = 10;
+/** Entries for one bit of the filter at most, from where on a larger one pays: one in twelve of those look-ups would go on to the table. */
+const fullLoad = 0.16;
 
 /** For each shard. */
 function filterWordsFor(size: number): number {
