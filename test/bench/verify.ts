@@ -76,7 +76,10 @@ export async function verifySuite({ quick, report }: SuiteOptions): Promise<Suit
     requiredClaims: ['exp', 'iat', 'jti', 'client_id', 'scope'],
   };
 
-  const micros = { bare: [] as number[], unseen: [] as number[], jose: [] as number[], hit: [] as number[], last: [] as number[] };
+  const micros = {
+    ...{ bare: [] as number[], unseen: [] as number[], jose: [] as number[], hit: [] as number[], last: [] as number[] },
+    ...{ clocks: [] as number[], compared: [] as number[] },
+  };
   for (let round = 0; round < rounds + warmUp; round++) {
     report(`round ${round + 1 - warmUp} of ${rounds}`);
     const tokens = Array.from({ length: each }, (_, index) => unseen(each * round + index));
@@ -89,12 +92,16 @@ export async function verifySuite({ quick, report }: SuiteOptions): Promise<Suit
     const joseMicros = microsSince(before);
     const hitMicros = decideAll(hot, seen, hits / seen.length);
     const lastMicros = decideAll(hot, last, hits / last.length);
+    const clocksMicros = cpuMicros(() => readClocks(hits));
+    const comparedMicros = cpuMicros(() => compareAll(last, hits / last.length));
     if (round < warmUp) continue;
     micros.bare.push(bareMicros / each);
     micros.unseen.push(unseenMicros / each);
     micros.jose.push(joseMicros / each);
     micros.hit.push(hitMicros / hits);
     micros.last.push(lastMicros / hits);
+    micros.clocks.push(clocksMicros / hits);
+    micros.compared.push(comparedMicros / hits);
   }
   const checks = checkDecisions(open(10), real, mint(3), place.revocations, mesh.feed.set.size);
   if (mesh.feed.freshness().state !== 'fresh') throw new Error('the feed went stale');
@@ -116,6 +123,8 @@ export async function verifySuite({ quick, report }: SuiteOptions): Promise<Suit
       summarize('   the same by jose / one bare node:crypto verify', '×', ratios(micros.jose, micros.bare)),
       summarize('P6 cache hit, the whole decision', 'µs', micros.hit, { atMost: 1.2 }),
       summarize('P6 hit of the last token, the whole decision', 'µs', micros.last, { atMost: 0.1 }),
+      summarize('   of which reading the wall clock and the monotonic one', 'µs', micros.clocks),
+      summarize('   and comparing the token', 'µs', micros.compared),
       ...memory.figures,
       summarize('P7 size of a token of token-exchange with two scopes', 'B', [real.length], { atMost: 480 }),
       summarize('one bare node:crypto verify', 'µs', micros.bare),
@@ -198,6 +207,18 @@ function hitMicros(verifier: CallVerifier, token: (index: number) => string, ent
     });
     return cpuMicros(() => calls.forEach((call) => void verifier.verify(call, rule, peer))) / each;
   }).slice(warmUp);
+}
+
+/** What every decision needs, and nothing can leave out: the time, by both clocks. */
+function readClocks(times: number): void {
+  let last = 0;
+  for (let time = 0; time < times; time++) last = Date.now() + performance.now();
+  if (!(last > 0)) unreachable('time goes on');
+}
+
+/** The same for a token that comes again: it is compared as a whole, with the first one. */
+function compareAll([first, ...others]: readonly string[], times: number): void {
+  for (let time = 0; time < times; time++) for (const other of others) if (other !== first) unreachable('they are equal');
 }
 
 /** The verifier under measurement decides: it refuses what it must, also right after it took the same token. */

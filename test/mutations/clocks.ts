@@ -61,6 +61,16 @@ export const clockMutations: readonly Mutation[] = [
     },
   },
   {
+    of: ['clocks'],
+    file: 'packages/interceptor/src/mesh/compose-mesh.ts',
+    find: '        timeAt: knownTime(feed),\n',
+    put: '',
+    fails: {
+      file: knownTimeTest,
+      title: 'is what a mesh judges calls by, so that an expired token stays so when the wall clock is set back',
+    },
+  },
+  {
     of: ['restored records'],
     file: `${log}/begin-epoch.ts`,
     find: '    await keys.withdraw(transaction, kids);\n',

@@ -103,8 +103,8 @@ export const verifierAndSourceMutations: readonly Mutation[] = [
   {
     of: ['several issuers'],
     file: `${src}/incoming/verify-call.ts`,
-    find: 'stalenessOf(entry.issuer.revocation.freshness(), rule, maxBlindMs)',
-    put: 'stalenessOf(own.revocation.freshness(), rule, maxBlindMs)',
+    find: 'const freshness = entry.issuer.revocation.freshness(at);',
+    put: 'const freshness = own.revocation.freshness(at);',
     fails: {
       file: `${src}/mesh/several-issuers.test.ts`,
       title: 'closes critical methods to the tokens of the issuer that was not heard, and to no others',

@@ -1,8 +1,8 @@
 import type { FeedSubscription, FeedTransport, LogPosition } from './feed-ports.ts';
 
 export interface FeedPaths {
-  /** Name of the path in use; `record` while none works. */
-  current(): string;
+  /** Name of the path in use at a moment of the monotonic clock; `record` while none works. */
+  current(atMs: number): string;
   /** To be called every now and then: opens the fallback when the courier has been silent for too long. */
   check(): void;
   close(): Promise<void>;
@@ -48,14 +48,14 @@ class Paths implements FeedPaths {
     if (this.#courier === undefined) this.#openFallback();
   }
 
-  current(): string {
+  current(atMs: number): string {
     const { courier, fallback } = this.#options;
-    if (courier !== undefined && this.#courierUp && !this.#isCourierSilent()) return courier.name;
+    if (courier !== undefined && this.#courierUp && !this.#isCourierSilent(atMs)) return courier.name;
     return fallback !== undefined && this.#fallbackUp ? fallback.name : 'record';
   }
 
   check(): void {
-    if (this.#isCourierSilent()) this.#openFallback();
+    if (this.#isCourierSilent(this.#options.monotonicNow())) this.#openFallback();
   }
 
   async close(): Promise<void> {
@@ -64,8 +64,8 @@ class Paths implements FeedPaths {
     await Promise.all([this.#courier?.close(), ...this.#endings]);
   }
 
-  #isCourierSilent(): boolean {
-    return this.#options.monotonicNow() - this.#courierHeardAtMs > this.#options.silenceMs;
+  #isCourierSilent(atMs: number): boolean {
+    return atMs - this.#courierHeardAtMs > this.#options.silenceMs;
   }
 
   #subscribeCourier(courier: FeedTransport): FeedSubscription {

@@ -53,8 +53,12 @@ export interface AppliedEvent {
 /** A verifier's knowledge of what was revoked, kept current in the background. */
 export interface RevocationFeed {
   readonly set: RevocationSet;
-  /** How much the set is worth now. Cheap enough for every call. */
-  freshness(): Freshness;
+  /**
+   * How much the set is worth now. Cheap enough for every call.
+   *
+   * @param at What the clocks say, where they were read already; they have to be the feed's own. Default: they are read.
+   */
+  freshness(at?: Instant): Freshness;
   /**
    * Calls `listener` when targets came into force, after they are in the set: which token is covered, the set tells. Returns what ends it.
    *
@@ -200,8 +204,8 @@ class Feed implements RevocationFeed {
     this.#work();
   }
 
-  freshness(): Freshness {
-    return freshnessAt(this.#state, this.#instant(), this.#paths.current());
+  freshness(at = this.#instant()): Freshness {
+    return freshnessAt(this.#state, at, this.#paths.current(at.monotonicMs));
   }
 
   onApplied(listener: (applied?: AppliedEvent) => void): () => void {

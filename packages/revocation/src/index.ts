@@ -1,5 +1,5 @@
 export { type AppliedEvent, createRevocationFeed, type FeedStatus, type RevocationFeed, type RevocationFeedOptions } from './feed.ts';
-export type { Alarm, Freshness } from './freshness.ts';
+export type { Alarm, Freshness, Instant } from './freshness.ts';
 export { createRevocationSet, type Match, type RevocableToken, type RevocationSet } from './revocation-set.ts';
 export { type Target, type TargetKind, targetKinds } from './target.ts';
 

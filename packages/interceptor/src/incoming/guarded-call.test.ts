@@ -52,6 +52,7 @@ beforeEach(() => {
     findRevocation: () => undefined,
     onRevocation: () => () => {},
     proofNonce: () => undefined,
+    now: Date.now,
   };
   guard = {
     verifier,

@@ -58,8 +58,8 @@ export function serverInterceptors(options: ServerInterceptorsOptions): ServerIn
   const { packages, allowReflection = false, maxUnaryWaitMs = 30_000 } = options;
   const rules = new Map([...readRules(packages), ...(allowReflection ? reflectionRules : []), [renewRule.method, renewRule]]);
   const verifier = createCallVerifier(options);
-  const { clockToleranceSeconds = 5, streams = createRenewableStreams(), now = Date.now } = options;
-  const liveCalls = createLiveCalls({ verifier, clockToleranceSeconds, now });
+  const { clockToleranceSeconds = 5, streams = createRenewableStreams() } = options;
+  const liveCalls = createLiveCalls({ verifier, clockToleranceSeconds, now: verifier.now });
   const awaited = createAwaitedRequests(maxUnaryWaitMs);
   const metrics = createServerMetrics(() => liveCalls.size);
   const guard: Guard = { verifier, liveCalls, streams, awaited, metrics, statusOf: createRefusalStatuses(), onRefused: options.onRefused };

@@ -1,3 +1,4 @@
+import type { Freshness } from '@tokenmesh/revocation';
 import { TokenError } from '@tokenmesh/token';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { createTestIssuer, gateway, orders, type TestIssuer } from '../test-issuer.ts';
@@ -297,6 +298,51 @@ describe('createCallVerifier', () => {
     const options = { audience: orders, issuer: issuer.issuer, keys: issuer.keys, revocation: issuer.revocation };
     expect(() => createCallVerifier({ ...options, [name]: right })).not.toThrow();
     expect(() => createCallVerifier({ ...options, [name]: wrong })).toThrow(TypeError);
+  });
+
+  it('judges a call by one moment: it reads each clock once, and has the revocations judged by the same', () => {
+    let read: string[] = [];
+    verifier = createCallVerifier({
+      ...{ audience: orders, issuer: issuer.issuer, keys: issuer.keys },
+      revocation: {
+        ...issuer.revocation,
+        freshness: (at) => ({ ...issuer.freshness, path: `${read.push('freshness')} ${at?.wallMs} ${at?.monotonicMs}` }),
+      },
+      now: () => issuer.now() + 0 * read.push('wall'),
+      monotonicNow: () => 7 + 0 * read.push('monotonic'),
+    });
+    const token = issuer.token();
+    admitted(token);
+    read = [];
+    let heard: Freshness | undefined;
+    verifier.verify(bearer(token), rule, peer, (_, freshness) => {
+      heard = freshness;
+    });
+    expect(read).toEqual(['wall', 'monotonic', 'freshness']);
+    expect(heard).toMatchObject({ path: `3 ${issuer.nowMs} 7` });
+  });
+
+  it('judges the times of tokens by what the clocks are known to mean', () => {
+    verifier = createCallVerifier({
+      ...{
+        audience: orders,
+        issuer: issuer.issuer,
+        keys: issuer.keys,
+        revocation: issuer.revocation,
+        now: issuer.now,
+        monotonicNow: () => 7,
+      },
+      timeAt: ({ wallMs, monotonicMs }) => wallMs + monotonicMs * 1000,
+    });
+    const iat = issuer.nowMs / 1000;
+    expect(reasonOf(() => admitted(issuer.token({ exp: iat + 3 })))).toBe('ADMITTED');
+    const ending = issuer.token({ exp: iat + 2 });
+    expect(reasonOf(() => admitted(ending))).toBe('TOKEN_EXPIRED');
+    issuer.nowMs -= 1;
+    expect(reasonOf(() => admitted(ending))).toBe('ADMITTED');
+    issuer.nowMs += 1;
+    expect(reasonOf(() => admitted(ending))).toBe('TOKEN_EXPIRED');
+    expect(verifier.now()).toBe(issuer.nowMs + 7000);
   });
 
   it('waits for a key that has to be fetched, and decides at once from then on', async () => {

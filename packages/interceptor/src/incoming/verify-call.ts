@@ -1,4 +1,4 @@
-import type { Freshness, Match, RevocationSet } from '@tokenmesh/revocation';
+import type { Freshness, Instant, Match, RevocationSet } from '@tokenmesh/revocation';
 import {
   acceptIntrospectedClaims,
   checkTimes,
@@ -23,7 +23,8 @@ import { CacheEntry, createVerifiedTokenCache } from './verified-token-cache.ts'
 /** What a verifier knows of revocations: the feed, or at token-exchange the record itself. */
 export interface RevocationView {
   readonly set: RevocationSet;
-  freshness(): Freshness;
+  /** @param at The moment to judge by, where the clocks were read already. Default: now, by clocks of its own. */
+  freshness(at?: Instant): Freshness;
   /** Called after targets were added to the set; returns the way to stop. */
   onApplied(listener: () => void): () => void;
 }
@@ -82,6 +83,8 @@ export interface CallVerifierOptions extends TrustedIssuer {
   readonly now?: () => number;
   /** A clock that never steps, in milliseconds. Default `performance.now`. */
   readonly monotonicNow?: () => number;
+  /** The time that tokens' times are judged by when the clocks say this, milliseconds since epoch: for who knows better. Default: that of the wall clock. */
+  readonly timeAt?: (at: Instant) => number;
 }
 
 /** A call that may proceed. */
@@ -113,6 +116,8 @@ export interface CallVerifier {
   onRevocation(listener: () => void): () => void;
   /** The nonce that callers' next DPoP proofs have to hold; `undefined` when none has to. */
   proofNonce(): string | undefined;
+  /** The time that tokens' times are judged by, milliseconds since epoch. */
+  now(): number;
 }
 
 const opaqueToken = /^tm_[A-Za-z0-9_-]{43}$/;
@@ -129,13 +134,16 @@ interface Issuer {
 
 /** The decision on incoming calls, without any gRPC in it. Synchronous on a cache hit. */
 export function createCallVerifier(options: CallVerifierOptions): CallVerifier {
-  const { now = Date.now, monotonicNow = () => performance.now(), clockToleranceSeconds = 5, maxLifeSeconds = 900 } = options;
+  const { now: wallNow = Date.now, monotonicNow = () => performance.now(), timeAt = ({ wallMs }) => wallMs } = options;
+  const { clockToleranceSeconds = 5, maxLifeSeconds = 900 } = options;
   const { opaqueKeepMs = 30_000, staleAfterMs = 5_000, maxBlindMs = maxLifeSeconds * 1000 } = options;
   if (!Number.isInteger(clockToleranceSeconds) || clockToleranceSeconds < 0 || clockToleranceSeconds > 5) {
     throw new TypeError('clockToleranceSeconds must be an integer from 0 to 5');
   }
   if (!(opaqueKeepMs >= 0 && opaqueKeepMs <= maxOpaqueKeepMs)) throw new TypeError(`opaqueKeepMs must be 0 to ${maxOpaqueKeepMs}`);
   if (!(maxBlindMs >= 0)) throw new TypeError('maxBlindMs must be 0 or more');
+  const instant = (): Instant => ({ wallMs: wallNow(), monotonicMs: monotonicNow() });
+  const now = () => timeAt(instant());
   const { audience, authority, proofs } = options;
   const binding = createBindingCheck({ audience, authority, proofs, clockToleranceSeconds, now });
   const own = useIssuer(options);
@@ -169,13 +177,24 @@ export function createCallVerifier(options: CallVerifierOptions): CallVerifier {
     return entry;
   }
 
-  function admit(entry: CacheEntry<Issuer>, presented: PresentedCredential, rule: Rule, peer: Peer): AdmittedCall | Promise<AdmittedCall> {
+  function admit(
+    entry: CacheEntry<Issuer>,
+    isCached: boolean,
+    presented: PresentedCredential,
+    rule: Rule,
+    peer: Peer,
+    onVerified: VerifiedListener | undefined,
+  ): AdmittedCall | Promise<AdmittedCall> {
     const { token, caller } = entry;
-    checkTimes(token.claims, now(), clockToleranceSeconds);
+    // one moment for all that is judged here: a clock costs as much as the rest
+    const at = instant();
+    const freshness = entry.issuer.revocation.freshness(at);
+    onVerified?.(token, freshness, isCached);
+    checkTimes(token.claims, timeAt(at), clockToleranceSeconds);
     checkRevocation(entry);
     binding.check(token, presented, rule, peer);
     checkRule(token, rule);
-    const staleness = stalenessOf(entry.issuer.revocation.freshness(), rule, maxBlindMs);
+    const staleness = stalenessOf(freshness, rule, maxBlindMs);
     switch (staleness) {
       case 'fresh':
         return { token, caller };
@@ -207,10 +226,7 @@ export function createCallVerifier(options: CallVerifierOptions): CallVerifier {
   ): AdmittedCall | Promise<AdmittedCall> {
     const { token: compact } = presented;
     const issuer = issuerOf(compact);
-    const admitVerified = (token: VerifiedToken) => {
-      onVerified?.(token, issuer.revocation.freshness(), false);
-      return admit(remember(compact, token, issuer), presented, rule, peer);
-    };
+    const admitVerified = (token: VerifiedToken) => admit(remember(compact, token, issuer), false, presented, rule, peer, onVerified);
     const verified = verifyServiceToken(compact, issuer.verifyOptions);
     return verified instanceof Promise ? verified.then(admitVerified) : admitVerified(verified);
   }
@@ -288,10 +304,7 @@ export function createCallVerifier(options: CallVerifierOptions): CallVerifier {
   ): AdmittedCall | Promise<AdmittedCall> {
     const { token: compact } = presented;
     if (takesOpaqueTokens && opaqueToken.test(compact)) {
-      return introspectOpaque(compact, peer.address).then((entry) => {
-        onVerified?.(entry.token, entry.issuer.revocation.freshness(), false);
-        return admit(entry, presented, rule, peer);
-      });
+      return introspectOpaque(compact, peer.address).then((entry) => admit(entry, false, presented, rule, peer, onVerified));
     }
     if (peer.isGone === undefined) return admitUnknown(presented, rule, peer, onVerified);
     return nextTurn().then(() => {
@@ -310,14 +323,14 @@ export function createCallVerifier(options: CallVerifierOptions): CallVerifier {
     verify(presented, rule, peer, onVerified) {
       const cached = cache.get(presented.token);
       if (cached && (cached.keptUntilMs === undefined || now() < cached.keptUntilMs)) {
-        onVerified?.(cached.token, cached.issuer.revocation.freshness(), true);
-        return counted('cached', admit(cached, presented, rule, peer));
+        return counted('cached', admit(cached, true, presented, rule, peer, onVerified));
       }
       const verification = metrics.timed(() => verifyAnew(presented, rule, peer, onVerified));
       return counted('verified', verification);
     },
     staleness: (rule, token) => stalenessOf(issuerNamedBy(token).revocation.freshness(), rule, maxBlindMs),
     proofNonce: binding.nonce,
+    now,
     findRevocation: (token) => issuerNamedBy(token).revocation.set.find(token),
     onRevocation(listener) {
       const stops = [...issuers.values()].map(({ revocation }) => revocation.onApplied(listener));

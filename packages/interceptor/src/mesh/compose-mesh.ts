@@ -112,7 +112,8 @@ export async function composeMesh(options: ComposedOptions, outside: MeshOutside
         ...(authority !== undefined && { authority }),
         ...(proofs && { proofs }),
         ...(onRefused && { onRefused }),
-        now: knownTime(feed, now),
+        now,
+        timeAt: knownTime(feed),
       });
       servers.push(created);
       reportRules();

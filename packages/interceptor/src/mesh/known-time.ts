@@ -1,4 +1,4 @@
-import type { RevocationFeed } from '@tokenmesh/revocation';
+import type { Instant, RevocationFeed } from '@tokenmesh/revocation';
 
 /** Clocks may differ by this much without being wrong. */
 const toleranceMs = 5_000;
@@ -8,11 +8,13 @@ const toleranceMs = 5_000;
  * passed since. Where the wall clock was set back behind that by more than 5 s, the known time counts, so that a token that has expired stays so.
  *
  * Does NOT correct a clock that is ahead: such a one refuses tokens early.
+ *
+ * @returns What the time is when the clocks say this, milliseconds since epoch.
  */
-export function knownTime(feed: Pick<RevocationFeed, 'freshness'>, now: () => number): () => number {
-  return () => {
-    const wallMs = now();
-    const freshness = feed.freshness();
+export function knownTime(feed: Pick<RevocationFeed, 'freshness'>): (at: Instant) => number {
+  return (at) => {
+    const { wallMs } = at;
+    const freshness = feed.freshness(at);
     if (freshness.state === 'empty') return wallMs;
     const knownMs = freshness.freshAtMs + freshness.ageMs;
     return knownMs - wallMs > toleranceMs ? knownMs : wallMs;
