@@ -129,6 +129,19 @@ describe('a client assertion', () => {
     expect(causeOf(() => verify(assertionWith({ iat: issuedAt + 6, exp: issuedAt + 66 })))).toBe('TOKEN_NOT_YET_VALID');
   });
 
+  test('is judged anew each time, whatever the same text came to before', () => {
+    const compact = assertionWith({});
+    const impostor = importJwks([exportJwk(generateSigningKey('ES256', key.kid))]);
+    expect(readClientAssertion(compact).clientId).toBe(clientId);
+    expect(causeOf(() => verify(compact, { keys: impostor }))).toBe('TOKEN_SIGNATURE_INVALID');
+    expect(verify(compact).clientId).toBe(clientId);
+    expect(causeOf(() => verify(compact, { keys: impostor }))).toBe('TOKEN_SIGNATURE_INVALID');
+    expect(causeOf(() => verify(compact, { audience: 'https://b.test' }))).toBe('AUDIENCE_MISMATCH');
+    expect(causeOf(() => verify(compact, at(issuedAt + 35)))).toBe('TOKEN_EXPIRED');
+    expect(causeOf(() => verify(`${compact}A`))).toBe('TOKEN_SIGNATURE_INVALID');
+    expect(causeOf(() => verify(assertionWith({ jti: '' })))).toBe('TOKEN_MALFORMED');
+  });
+
   test.each(['exp', 'iat', 'nbf'])('must have %s as a number', (name) => {
     expect(causeOf(() => verify(assertionWith({ [name]: `${issuedAt}` })))).toBe('TOKEN_MALFORMED');
     expect(causeOf(() => verify(assertionWith({ [name]: null })))).toBe('TOKEN_MALFORMED');
