@@ -56,7 +56,8 @@ export function createWaitingLine<Entry extends Waiting>(ranks: number): Waiting
     },
     takeNext(underWayOf) {
       const line = lines.find(({ size }) => size > 0);
-      const [first] = [...(line?.values() ?? [])]
+      if (!line) return undefined;
+      const [first] = [...line.values()]
         .flatMap(([earliest]) => earliest ?? [])
         .sort((one, other) => underWayOf(one.entry.clientId) - underWayOf(other.entry.clientId) || one.arrival - other.arrival);
       return first && take(first.entry, 'shift');
