@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash as digest } from 'node:crypto';
 import { type Kysely, sql, type Transaction } from 'kysely';
 import type { Migration } from 'kysely/migration';
 import type { FixedStatements } from './fixed-statements.ts';
@@ -191,7 +191,7 @@ async function beginChain(db: Transaction<Tables>): Promise<ChainHead> {
 
 /** What the first event of a chain follows. */
 function genesisOf(chain: number): string {
-  return createHash('sha256').update(`tokenmesh audit chain ${chain}`).digest('base64url');
+  return digest('sha256', `tokenmesh audit chain ${chain}`, 'base64url');
 }
 
 type AuditRow = Omit<AuditTables['audit_events'], 'hash'>;
@@ -200,7 +200,7 @@ type AuditRow = Omit<AuditTables['audit_events'], 'hash'>;
 function hashRow(previous: string, row: AuditRow): string {
   const { chain, seq, t, kind, who, what, decision, reason, jti, txn, trace_id, count } = row;
   const canonical = JSON.stringify([chain, seq, t, kind, who, what, decision, reason, jti, txn, trace_id, count]);
-  return createHash('sha256').update(Buffer.from(previous, 'base64url')).update(canonical).digest('base64url');
+  return digest('sha256', Buffer.concat([Buffer.from(previous, 'base64url'), Buffer.from(canonical)]), 'base64url');
 }
 
 function toRow(chain: number, seq: number, { traceId, what, ...others }: AuditEntry): AuditRow {
