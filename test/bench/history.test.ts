@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
-import { compare, hasRegressed, readHistory, recordRun } from './history.ts';
+import { compare, hasRegressed, lastRecorded, readHistory, recordRun } from './history.ts';
 import type { Figure } from './measure.ts';
 import type { MeasuredSuite, RunFacts } from './measured-run.ts';
 
@@ -30,14 +30,14 @@ async function recorded(...figures: readonly Figure[]) {
   return await readHistory(file);
 }
 
-it('keeps ratios and bytes with their quartiles, the machine, and nothing that another machine would measure differently', async () => {
+it('keeps ratios and bytes with their quartiles, how long it took, the machine, and no figure that another one would measure differently', async () => {
   const history = await recorded(
     throughput(0.931234),
     { name: 'P4 bytes', unit: 'B', value: 444, spread: [444, 445] },
     { name: 'throughput: bare', unit: '/s', value: 8_000, spread: [7_000, 9_000] },
   );
   expect(history).toEqual([
-    { suite: 'calls', ...facts, figures: { 'P1 throughput / bare': [0.9312, 0.9112, 0.9512], 'P4 bytes': [444, 444, 445] } },
+    { suite: 'calls', seconds: 50, ...facts, figures: { 'P1 throughput / bare': [0.9312, 0.9112, 0.9512], 'P4 bytes': [444, 444, 445] } },
   ]);
 });
 
@@ -47,7 +47,9 @@ it('compares with the last run of the suite that had as many slices', async () =
   await recordRun(file, facts, [suite(throughput(0.9))]);
   await recordRun(file, { ...facts, quick: false }, [suite(throughput(0.7))]);
   await recordRun(file, facts, [{ ...suite(throughput(0.6)), suite: 'streams' }]);
-  const { changes } = compare(await readHistory(file), facts, suite(throughput(0.91)));
+  const history = await readHistory(file);
+  expect(lastRecorded(history, 'calls', false)?.figures).toMatchObject({ 'P1 throughput / bare': [0.7, 0.68, 0.72] });
+  const { changes } = compare(history, facts, suite(throughput(0.91)));
   expect(changes).toMatchObject([{ before: 0.9, after: 0.91 }]);
 });
 

@@ -6,6 +6,8 @@ import type { MeasuredSuite, RunFacts } from './measured-run.ts';
 /** One suite of one run, a line of the file. Each figure is its median and its quartiles. */
 export interface RecordedSuite extends RunFacts {
   readonly suite: string;
+  /** How long it took; absent in lines that were written before this was kept. */
+  readonly seconds?: number;
   readonly figures: Readonly<Record<string, readonly [number, number, number]>>;
 }
 
@@ -42,9 +44,9 @@ function isComparable({ unit }: Figure): boolean {
 /** Adds a run to the end of the file. */
 export async function recordRun(file: string, facts: RunFacts, measured: readonly MeasuredSuite[]): Promise<void> {
   const rounded = (value: number) => Number(value.toPrecision(4));
-  const lines = measured.map(({ suite, figures }): RecordedSuite => {
+  const lines = measured.map(({ suite, seconds, figures }): RecordedSuite => {
     const kept = figures.filter(isComparable).map(({ name, value, spread }) => [name, [value, ...spread].map(rounded)]);
-    return { suite, ...facts, figures: Object.fromEntries(kept) };
+    return { suite, seconds: Math.round(seconds), ...facts, figures: Object.fromEntries(kept) };
   });
   await appendFile(file, lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
 }
@@ -62,9 +64,14 @@ export async function readHistory(file: string): Promise<readonly RecordedSuite[
   return text.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as RecordedSuite]));
 }
 
+/** The last recorded run of a suite that had as many slices. */
+export function lastRecorded(history: readonly RecordedSuite[], suite: string, quick: boolean): RecordedSuite | undefined {
+  return history.findLast((recorded) => recorded.suite === suite && recorded.quick === quick);
+}
+
 /** Compares a suite with the last recorded run of it that had as many slices. */
 export function compare(history: readonly RecordedSuite[], { quick }: RunFacts, { suite, figures }: MeasuredSuite): Comparison {
-  const since = history.findLast((recorded) => recorded.suite === suite && recorded.quick === quick);
+  const since = lastRecorded(history, suite, quick);
   const isBusy = figures.some((figure) => figure.name.startsWith('A/A') && !holds(figure));
   if (!since) return { suite, changes: [], missing: [], isBusy };
   const changes = figures.filter(isComparable).flatMap((figure) => {

@@ -16,10 +16,36 @@ export function formatSuite({ suite, seconds, figures, checks }: MeasuredSuite, 
 }
 
 function row(figure: Figure, width: number): string {
-  const { name, value, unit, spread, target } = figure;
-  const wanted = target ? ('atLeast' in target ? `≥ ${target.atLeast}` : `≤ ${target.atMost}`) : '';
-  const verdict = target ? (holds(figure) ? styleText('green', 'holds') : styleText('red', 'missed')) : '';
-  return `${name.padEnd(width)}  ${number(value).padStart(8)} ${unit.padEnd(2)}  (${spread.map(number).join(' … ')})  ${wanted} ${verdict}`.trimEnd();
+  const { name, spread, target } = figure;
+  const verdict = target ? verdictOf(figure) : '';
+  return `${name.padEnd(width)}  ${measured(figure)}  (${spread.map(number).join(' … ')})  ${wanted(figure)} ${verdict}`.trimEnd();
+}
+
+/** The verdict on each figure that has a target, of all suites: those that miss it first. */
+export function formatVerdicts(results: readonly MeasuredSuite[]): string {
+  const judged = results.flatMap(({ suite, figures }) => figures.filter(({ target }) => target).map((figure) => ({ suite, figure })));
+  const missed = judged.filter(({ figure }) => !holds(figure));
+  const held = judged.filter(({ figure }) => holds(figure));
+  const suiteWidth = Math.max(0, ...judged.map(({ suite }) => suite.length));
+  const width = Math.max(0, ...judged.map(({ figure }) => figure.name.length));
+  const lines = [...missed, ...held].map(
+    ({ suite, figure }) =>
+      `  ${verdictOf(figure)}  ${suite.padEnd(suiteWidth)}  ${figure.name.padEnd(width)}  ${measured(figure)}  ${wanted(figure)}`,
+  );
+  return [styleText('bold', `${held.length} of ${judged.length} targets are met`), ...lines].join('\n');
+}
+
+function verdictOf(figure: Figure): string {
+  return holds(figure) ? styleText('green', 'holds ') : styleText('red', 'missed');
+}
+
+function measured({ value, unit }: Figure): string {
+  return `${number(value).padStart(8)} ${unit.padEnd(2)}`;
+}
+
+function wanted({ target }: Figure): string {
+  if (!target) return '';
+  return 'atLeast' in target ? `≥ ${target.atLeast}` : `≤ ${target.atMost}`;
 }
 
 /** What changed in a suite since it was recorded. */
