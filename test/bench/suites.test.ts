@@ -32,6 +32,34 @@ it('has a figure for each of the targets P1 to P18, and says in its help which s
   expect([...inHelp].sort((a, b) => a - b)).toEqual(all);
 });
 
+it('names the figures of its documentation as it prints them, and documents each that has a target', () => {
+  const [, last = ''] = reference.split('## Last figures');
+  const rows = [...last.matchAll(/^\| (P\d+|A\/A|F18) \| `(\w+)`: (.+?) \|/gm)].map(([, id, suite = '', name]) => {
+    expect(Object.keys(suites)).toContain(suite);
+    return { full: `${id} ${name}`, name: `${name}` };
+  });
+  expect(rows.length).toBeGreaterThan(50);
+  const printed = figureNames();
+  const unknown = rows.filter(({ full, name }) => !printed.some(({ pattern }) => pattern.test(full) || pattern.test(name)));
+  expect(unknown).toEqual([]);
+  const targets = printed.filter(({ written }) => /^(P\d+|A\/A|F18) /.test(written));
+  const undocumented = targets.filter(({ pattern }) => !rows.some(({ full }) => pattern.test(full)));
+  expect(undocumented.map(({ written }) => written)).toEqual([]);
+});
+
+/** Names that figures have, as the sources write them: whatever a run puts in between fits. */
+function figureNames() {
+  const names = sources.flatMap((source) =>
+    [...source.matchAll(/(?:(?:summarize|apart)\(|name:)\s*(['`])(.*?)\1/gs)].map(([, , name = '']) => name),
+  );
+  return names.flatMap((written) => {
+    const parts = written.trim().split(/\$\{[^}]*\}/);
+    return parts.some((part) => /\w/.test(part)) ? [{ written, pattern: new RegExp(`^${parts.map(escapeRegExp).join('.*')}$`) }] : [];
+  });
+}
+
+const escapeRegExp = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+
 function range(from: number, to: number): number[] {
   return Array.from({ length: to - from + 1 }, (_, index) => from + index);
 }
