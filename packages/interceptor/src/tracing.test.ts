@@ -8,6 +8,7 @@ import { parseJws, tokenTypes } from '@tokenmesh/token';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type ServerInterceptors, serverInterceptors } from './incoming/server-interceptor.ts';
 import { bearerInterceptor } from './outgoing/client-interceptor.ts';
+import { createTokenSource } from './outgoing/token-source.ts';
 import { tracingClientInterceptor } from './outgoing/traced-call.ts';
 import { createTestIssuer, type TestIssuer } from './test-issuer.ts';
 
@@ -255,6 +256,17 @@ describe('spans', () => {
     const { client, server } = await spans();
     expect(client.attributes['rpc.status_code']).toBe('CANCELLED');
     expect(server.attributes['rpc.status_code']).toBe('CANCELLED');
+  });
+
+  it('of an exchange are inside of the call that waits for it', async () => {
+    const source = createTokenSource({ exchange: async () => ({ accessToken: token, tokenType: 'Bearer', expiresInSeconds: 300 }) });
+    const interceptors = [tracingClientInterceptor(), bearerInterceptor('spiffe://shop.test/orders', source)];
+    const client = new shop.Orders(`127.0.0.1:${port}`, credentials.createInsecure(), { interceptors });
+    await new Promise<void>((resolve, reject) => void client.create({}, (error) => (error ? reject(error) : resolve())));
+    client.close();
+    const { client: call } = await spans(3);
+    const exchange = exporter.getFinishedSpans().find(({ name }) => name === 'tokenmesh.token.obtain');
+    expect(exchange?.parentSpanContext?.spanId).toBe(call.spanContext().spanId);
   });
 
   it('of a call that is repeated with another token are one on the side of the caller, which says so, and two on the other', async () => {

@@ -9,8 +9,9 @@ import {
   type StatusObject,
   status,
 } from '@grpc/grpc-js';
+import { type ContextManager, context, createContextKey, ROOT_CONTEXT } from '@opentelemetry/api';
 import { shop } from '@tokenmesh/proto/shop';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { refusalOf, refusalStatus } from '../status.ts';
 import { orders as ordersId } from '../test-issuer.ts';
 import { bearerInterceptor } from './client-interceptor.ts';
@@ -42,6 +43,8 @@ function attemptsByHand() {
 }
 
 describe('bearerInterceptor', () => {
+  afterEach(() => context.disable());
+
   let source: TokenSource;
   beforeEach(() => {
     let issued = 0;
@@ -88,17 +91,30 @@ describe('bearerInterceptor', () => {
 
   it('forgets its caller with the status, so that what Node keeps of the stream does not keep it', async () => {
     const { listeners, nextCall } = attemptsByHand();
+    let active = ROOT_CONTEXT;
+    const manager: ContextManager = {
+      active: () => active,
+      with: (_, work, self, ...args) => work.call(self, ...args),
+      bind: (_, target) => target,
+      enable: () => manager,
+      disable: () => manager,
+    };
+    context.setGlobalContextManager(manager);
     const start = () => {
       const [metadata, ends] = [new Metadata(), [] as StatusObject[]];
+      active = ROOT_CONTEXT.setValue(createContextKey('caller'), true);
       bearerInterceptor(ordersId, source)(options, nextCall).start(metadata, { onReceiveStatus: (result) => ends.push(result) });
-      return { metadata: new WeakRef(metadata), ends: new WeakRef(ends) };
+      const started = { metadata: new WeakRef(metadata), ends: new WeakRef(ends), context: new WeakRef(active) };
+      active = ROOT_CONTEXT;
+      return started;
     };
     const [over, open] = [start(), start()];
     listeners[0]?.onReceiveStatus?.({ code: status.OK, details: '', metadata: new Metadata() });
     await new Promise((resolve) => setImmediate(resolve)); // a WeakRef holds until the end of its turn
     collectGarbage();
-    expect([over.metadata.deref(), over.ends.deref()]).toEqual([undefined, undefined]);
+    expect([over.metadata.deref(), over.ends.deref(), over.context.deref()]).toEqual([undefined, undefined, undefined]);
     expect([open.metadata.deref(), open.ends.deref()]).toEqual([new Metadata(), []]);
+    expect(open.context.deref()).toBeDefined();
   });
 
   it('says once that there is no message, however often the call was attempted', () => {

@@ -9,7 +9,7 @@ import {
   type StatusObject,
   status,
 } from '@grpc/grpc-js';
-import { context, trace } from '@opentelemetry/api';
+import { type Context, context, ROOT_CONTEXT, trace } from '@opentelemetry/api';
 import { hasCredential } from '../incoming/bearer.ts';
 import { streamIdKey } from '../incoming/stream-credential.ts';
 import { spanAttributes, spanEvents } from '../semantic-conventions.ts';
@@ -63,7 +63,7 @@ class BearerCall implements InnerCall, InterceptingListener, Bearer {
   readonly #bearer: BearerInterceptorOptions;
   readonly #options: InterceptorOptions;
   readonly #nextCall: NextCall;
-  readonly #context = context.active();
+  #context: Context = context.active();
   #attempt: InnerCall;
 
   // what the client did so far, to do it again
@@ -145,7 +145,7 @@ class BearerCall implements InnerCall, InterceptingListener, Bearer {
   async authenticate(): Promise<Metadata> {
     try {
       const { scope, onBehalfOf } = this.#options;
-      const found = context.with(this.#context, () => this.#source.get({ audience: this.#audience, scope, onBehalfOf }));
+      const found = this.#source.get({ audience: this.#audience, scope, onBehalfOf }, this.#context);
       const token = found instanceof Promise ? await found : found;
       if (token.compact !== this.#refused?.token.compact) return this.#present(token);
       this.#failure = this.#refused.status;
@@ -263,9 +263,10 @@ class BearerCall implements InnerCall, InterceptingListener, Bearer {
 
   #end(result: StatusObject): void {
     const listener = this.#listener;
-    // Node keeps what hangs on an HTTP/2 stream until a full collection of garbage: without this the request, its answer and the caller's functions would
+    // Node keeps what hangs on an HTTP/2 stream until a full collection of garbage: without this the request, its answer, its span and the caller's functions would
     this.#listener = undefined;
     this.#metadata = undefined;
+    this.#context = ROOT_CONTEXT;
     if (this.#lacksMessage) listener?.onReceiveMessage?.(null);
     listener?.onReceiveStatus?.(result);
   }

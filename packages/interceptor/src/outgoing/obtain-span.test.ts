@@ -31,7 +31,7 @@ beforeEach(() => {
 });
 
 const token: IssuedToken = { accessToken: 'opaque', tokenType: 'Bearer', expiresInSeconds: 300 };
-const idOf = (span: Span | undefined) => span?.spanContext().spanId;
+const idOf = (span: Pick<Span, 'spanContext'> | undefined) => span?.spanContext().spanId;
 
 /** Runs as a call does, inside a span of its own. */
 function inCall<T>(work: () => T): { readonly span: Span & ReadableSpan; readonly result: T } {
@@ -81,6 +81,29 @@ describe('the span of an exchange', () => {
     expect(refresh?.attributes).toMatchObject({ 'tokenmesh.obtain.cause': 'refresh', 'tokenmesh.obtain.waiters': 1 });
     expect(refresh?.parentSpanContext?.spanId).toBe(idOf(refreshing.span));
     expect(warm.span.links).toEqual([]);
+  });
+
+  it('belongs to the call that the source is told of, and not to what is active', async () => {
+    const calls = Array.from({ length: 4 }, () => inCall(() => context.active()));
+    const [first, waiting, refreshing, failing] = calls.map(({ result }) => ({ get: () => source.get({ audience: orders }, result) }));
+    const answers = inCall(() => [first?.get(), waiting?.get()]);
+    asked[0]?.answer.resolve(token);
+    await Promise.all(answers.result);
+    nowMs += 200_000;
+    inCall(() => refreshing?.get());
+    asked[1]?.answer.reject(new TokenError('TARGET_REFUSED', 'no grant'));
+    const [exchange, refresh] = await obtained(2);
+    nowMs += 100_000;
+    const again = failing?.get();
+    asked[2]?.answer.reject(new TokenError('TARGET_REFUSED', 'no grant'));
+    await expect(again).rejects.toThrow('no grant');
+    expect(() => failing?.get()).toThrow('no grant');
+    const [, , failed] = await obtained(3);
+    expect([exchange, refresh, failed].map((span) => span?.parentSpanContext?.spanId)).toEqual(
+      [0, 2, 3].map((at) => idOf(calls[at]?.span)),
+    );
+    expect(calls.map(({ span }) => span.links.map(({ context: to }) => to.spanId))).toEqual([[], [idOf(exchange)], [], [idOf(failed)]]);
+    expect(answers.span.links).toEqual([]);
   });
 
   it('says why there is no token, and is linked from the calls that fail for it while that is remembered', async () => {

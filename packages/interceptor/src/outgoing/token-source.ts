@@ -1,3 +1,4 @@
+import { type Context, context } from '@opentelemetry/api';
 import type { RevocationSet } from '@tokenmesh/revocation';
 import { parseJws, parseScope, parseServiceTokenClaims, TokenError, tokenTypes, type VerifiedToken } from '@tokenmesh/token';
 import type { CredentialKey } from '../incoming/bearer.ts';
@@ -41,9 +42,10 @@ export interface TokenSource {
    * A held token is replaced in the background once half of its life (±10 %) is over, is still used while that fails, and is dropped when a
    * revocation covers it. A failure is remembered for a second, so that a refusal or an outage costs one exchange, not one per call.
    *
+   * @param call Whose span an exchange is a child of, or linked from. Default: the active context.
    * @throws What the exchange rejected with.
    */
-  get(request: TokenRequest): HeldToken | Promise<HeldToken>;
+  get(request: TokenRequest, call?: Context): HeldToken | Promise<HeldToken>;
   /**
    * Forgets a token that was refused, so that the next call obtains another. When that one is refused as well within a second, another exchange
    * would not help: calls fail with the refusal until a second has passed.
@@ -242,19 +244,25 @@ export function createTokenSource(options: TokenSourceOptions): ObservedTokenSou
     }
   }
 
-  function get(request: TokenRequest): HeldToken | Promise<HeldToken> {
+  function get(request: TokenRequest, call = context.active()): HeldToken | Promise<HeldToken> {
     if (request.onBehalfOf && subjectTokenOf(request.onBehalfOf).expMs <= now()) {
       throw new TokenError('SUBJECT_TOKEN_INVALID', "the caller's token has expired");
     }
     const entry = entryFor(request);
     if (isRevoked(entry) || isBoundToFormer(entry)) evict(entry);
-    const { held, failure } = entry;
+    const { held } = entry;
     const nowMs = now();
-    const mayAsk = !failure || failure.untilMs <= nowMs;
-    if (held && nowMs < held.expMs - held.guardMs) {
-      if (nowMs >= held.refreshAtMs && mayAsk && !entry.inFlight) obtain(entry, request).catch(() => undefined); // remembered in entry.failure
-      return held;
+    // entering a context costs as much as the rest of this: only for what makes or links a span
+    if (!held || nowMs >= held.expMs - held.guardMs) return context.with(call, waitFor, undefined, entry, request, nowMs);
+    if (nowMs >= Math.max(held.refreshAtMs, entry.failure?.untilMs ?? 0) && !entry.inFlight) {
+      context.with(call, obtain, undefined, entry, request).catch(() => undefined); // remembered in entry.failure
     }
+    return held;
+  }
+
+  function waitFor(entry: Entry, request: TokenRequest, nowMs: number): HeldToken | Promise<HeldToken> {
+    const { held, failure } = entry;
+    const mayAsk = !failure || failure.untilMs <= nowMs;
     if (held && nowMs < held.expMs) {
       // nearly over: wait for a new one, but a call that can still be made is not failed
       if (!mayAsk) return held;
