@@ -106,4 +106,14 @@ export const courierMutations: readonly Mutation[] = [
     put: 'if (n < 0) return failed',
     fails: { file: `${doctor}/issuer-checks.test.ts`, title: '%s', case: 'is ahead' },
   },
+  {
+    of: ['T-51'],
+    file: 'deploy/nats/nats-cluster.conf',
+    find: '    verify: true\n',
+    put: '',
+    fails: {
+      file: 'packages/cli/src/deployed-nats.test.ts',
+      title: 'has one password: what the servers of a cluster know one another by, beside their certificates',
+    },
+  },
 ];

@@ -55,10 +55,18 @@ describe('T-51 deploy/nats', () => {
     expect(settings).not.toMatch(new RegExp(`\\b${name}s?\\b`));
   });
 
-  test('has passwords for servers among one another only, beside their certificates', () => {
-    const ofClients = read(files.filter((file) => file !== 'peers.example.conf'));
-    expect(ofClients).toContain('permissions');
-    expect(ofClients).not.toMatch(/\bpasswords?\b/);
+  test('has one password: what the servers of a cluster know one another by, beside their certificates', () => {
+    // nats-server takes no nkey from a route, and a certificate of the mesh is what every workload has as well
+    const routes = read(['peers.example.conf']).trim();
+    expect(routes).toMatch(
+      /^authorization \{ user: peer, password: "…", timeout: 5 \}\nroutes: \[\n(?: {2}"nats-route:\/\/peer:…@nats-\d:6222"\n)+\]$/,
+    );
+    expect(settings.match(/\bpasswords?\b/g)).toEqual(['password']);
+    const including = files.filter((file) => /\binclude peers\.conf\b/.test(read([file])));
+    expect(including).toEqual(['nats-cluster.conf']);
+    const [, cluster = ''] = /^cluster \{\n(.*?)^\}$/ms.exec(read(including)) ?? [];
+    expect(cluster).toMatch(/^ {2}include peers\.conf$/m);
+    expect(cluster).toMatch(/^ {2}tls \{[^}]*^ {4}verify: true$/ms);
   });
 });
 
