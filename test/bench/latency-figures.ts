@@ -87,7 +87,7 @@ export function enforcedSeries(sizes: readonly MeasuredSize[]): readonly Series[
   });
   return [
     line('the last verifier refuses', ({ ours }) => ours),
-    line('raw NATS and one signature check each, the last one', ({ signed }) => signed),
+    line('raw NATS and a signature check, the last one', ({ signed }) => signed),
     line('raw NATS, the last subscriber', ({ raw }) => raw),
   ];
 }
