@@ -1,5 +1,7 @@
 import { hash } from 'node:crypto';
 import type { PeerCertificate } from 'node:tls';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { Metadata, type ServerInterceptingCallInterface, status } from '@grpc/grpc-js';
 import { type Span, trace } from '@opentelemetry/api';
 import { type Reason, TokenError, type VerifiedToken } from '@tokenmesh/token';
@@ -17,6 +19,9 @@ import { type Rule, readRule } from './rules.ts';
 import { createRenewableStreams } from './stream-credential.ts';
 import { traceCall } from './traced-call.ts';
 import type { AdmittedCall, CallVerifier, VerifiedListener } from './verify-call.ts';
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void; // which the flag makes
 
 const claims = {
   iss: 'i',
@@ -171,6 +176,59 @@ describe('a call whose token is still verified', () => {
     listener.onReceiveHalfClose();
     expect(lines).toEqual(['over']);
   });
+});
+
+describe('a service that throws when it is told of a refusal', () => {
+  const expired = new TokenError('TOKEN_EXPIRED', 'expired');
+  let told: number;
+  beforeEach(() => {
+    told = 0;
+    const onRefused = () => {
+      told++;
+      throw new Error('broken');
+    };
+    guard = { ...guard, onRefused };
+  });
+
+  it.each<[string, () => AdmittedCall | Promise<AdmittedCall>]>([
+    [
+      'at once',
+      () => {
+        throw expired;
+      },
+    ],
+    ['later', () => Promise.reject(expired)],
+  ])('refuses the call all the same: %s', async (_, outcome) => {
+    decide = outcome;
+    open({});
+    await new Promise((resolve) => setImmediate(resolve));
+    expect({ lines, told }).toEqual({ lines: ['< UNAUTHENTICATED'], told: 1 });
+  });
+
+  it('ends the stream all the same', () => {
+    open({ requestStream: true });
+    live?.end(expired);
+    expect({ lines, told }).toEqual({ lines: ['metadata of alice', '< UNAUTHENTICATED'], told: 1 });
+  });
+});
+
+it('keeps no message of a call that is over before its token is verified, though the call itself is still known', async () => {
+  const { promise, resolve } = Promise.withResolvers<AdmittedCall>();
+  decide = () => promise;
+  const begin = () => {
+    const { call, listener } = open({ requestStream: true });
+    const message = Buffer.alloc(16);
+    listener.onReceiveMessage(message);
+    return { call, listener, message: new WeakRef(message) };
+  };
+  const [over, waiting] = [begin(), begin()];
+  over.listener.onCancel();
+  await new Promise((done) => setImmediate(done)); // a WeakRef holds until the end of its turn
+  collectGarbage();
+  expect([over.message.deref(), waiting.message.deref()]).toEqual([undefined, Buffer.alloc(16)]);
+  resolve(admitted);
+  await promise;
+  expect([over.call.getPeer(), waiting.call.getPeer()]).toEqual(['127.0.0.1:1', '127.0.0.1:1']);
 });
 
 it('tells the handler of a call nothing once it is over', () => {

@@ -45,7 +45,7 @@ export class GuardedCall extends ServerCallLayer {
   #ended = false;
   #hasProof = false;
   #peer: CallPeer | undefined;
-  /** What came while the token was verified, in its order. */
+  /** What came while the token was verified, in its order; nothing once the call is over, for a call hangs on what Node keeps for longer. */
   #kept: (() => void)[] | undefined;
   #live: WatchedCall | undefined;
   #streamId: string | undefined;
@@ -167,20 +167,29 @@ export class GuardedCall extends ServerCallLayer {
 
   #refuse(error: unknown): void {
     if (this.#ended) return;
-    const { metrics, statusOf, onRefused } = this.#guard;
+    const { metrics, statusOf } = this.#guard;
     const { reason } = error instanceof TokenError ? error : { reason: undefined };
     const span = this.#traced?.recorded;
     if (this.#live) metrics.ended(reason);
     else metrics.refused(reason);
     if (this.#live) noteStreamEnded(span, reason);
     else noteRefused(span, this.#rule, reason);
-    if (error instanceof TokenError) onRefused?.({ method: this.#method.path, error, peer: this.getPeer() });
+    if (error instanceof TokenError) this.#tellRefused(error);
     this.sendStatus(reason && this.#rule ? statusOf(reason, this.#rule, this.#live !== undefined) : toStatus(error));
+  }
+
+  #tellRefused(error: TokenError): void {
+    try {
+      this.#guard.onRefused?.({ method: this.#method.path, error, peer: this.getPeer() });
+    } catch {
+      // who is told must not be able to keep a refused call open, nor to end the process; and there is nobody else to tell
+    }
   }
 
   #finish(): void {
     if (this.#ended) return;
     this.#ended = true;
+    this.#kept = undefined;
     if (this.#peer) this.#peer.isGone = true;
     this.#guard.awaited.delete(this);
     this.#live?.release();

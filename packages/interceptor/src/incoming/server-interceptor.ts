@@ -22,7 +22,7 @@ export interface ServerInterceptorsOptions extends CallVerifierOptions {
   readonly allowReflection?: boolean;
   /** How long a call may wait for its one request, in milliseconds; 1…2^31-1, default 30 000. It ends within twice that. Not for calls that stream requests. */
   readonly maxUnaryWaitMs?: number;
-  /** Told of every refusal. Default: nobody. */
+  /** Told of every refusal. What it throws is ignored. Default: nobody. */
   readonly onRefused?: (refused: RefusedCall) => void;
   /** Shared by the servers of one process, so that each of them renews the streams of all. Default: of this server only. */
   readonly streams?: RenewableStreams;

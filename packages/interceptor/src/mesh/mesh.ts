@@ -89,7 +89,7 @@ export interface MeshOptions {
    * `authorization` does not know this key. Default false. Incoming calls are taken either way.
    */
   readonly compactMetadata?: boolean;
-  /** Told of every incoming call that was refused. Default: nobody. */
+  /** Told of every incoming call that was refused. What it throws is ignored. Default: nobody. */
   readonly onRefused?: (refused: RefusedCall) => void;
   /** Wall clock, milliseconds since epoch. Default `Date.now`. */
   readonly now?: () => number;
