@@ -29,8 +29,9 @@ export class CacheEntry<Issuer> {
  * Tokens that were verified before, least recently used dropped first.
  *
  * A token is looked up by its end, 22 characters of its signature (or of an opaque token's chance), and then compared as a whole: what is found is the very
- * token that was verified. The end is 132 bits that nobody chooses, so that tokens do not get into each other's way, and who does not hold the token does
- * not get as far as the comparison. Only tokens that passed the strict layer get in, so that one token has one spelling. Nothing is trusted for being here
+ * token that was verified. The end is 132 bits that nobody chooses, so that tokens do not get into each other's way. The token used last is compared first,
+ * with whatever comes: how long that takes says how much of the beginning is equal, but eight characters at a time, and of a `jti` these are
+ * 36 bits that have to be guessed at once, of a signature 48. Only tokens that passed the strict layer get in, so that one token has one spelling. Nothing is trusted for being here
  * but the claims: times, revocation, binding and rule are checked on every call.
  */
 export interface VerifiedTokenCache<Issuer> {
