@@ -1,8 +1,10 @@
 import { connect } from 'nats';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { createRevocationFeed, type FeedStatus, type RevocationFeed } from './feed.ts';
+import { createRevocationFeed } from './feed.ts';
+import type { FeedStatus } from './feed-reports.ts';
 import { grpcRecord, grpcTransport } from './grpc.ts';
 import { createRevocationStream, natsPublisher, natsTransport, revocationStreamName } from './nats.ts';
+import type { RevocationFeed } from './revocation-feed.ts';
 import { hasNatsServer, startGrpcServer, startNatsServer } from './test-servers.ts';
 import { createMemoryRecord, publishFrom } from './testing.ts';
 

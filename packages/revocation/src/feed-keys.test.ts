@@ -2,7 +2,8 @@ import { exportJwk, generateSigningKey, type Jwk, type SigningKey } from '@token
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { type Checkpoint, openCheckpoint, signCheckpoint } from './checkpoint.ts';
 import { signEvent } from './event.ts';
-import { createRevocationFeed, type FeedStatus } from './feed.ts';
+import { createRevocationFeed } from './feed.ts';
+import type { FeedStatus } from './feed-reports.ts';
 import { createMemoryCourier, createMemoryRecord } from './testing.ts';
 
 const issuer = 'https://token-exchange.shop.test';

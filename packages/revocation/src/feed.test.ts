@@ -2,8 +2,10 @@ import { generateSigningKey, type VerifiedToken } from '@tokenmesh/token';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { signCheckpoint } from './checkpoint.ts';
 import { signEvent } from './event.ts';
-import { createRevocationFeed, type FeedStatus, type RevocationFeed, type RevocationFeedOptions } from './feed.ts';
+import { createRevocationFeed } from './feed.ts';
 import { type FeedRecord, type FeedTransport, PositionGoneError } from './feed-ports.ts';
+import type { FeedStatus } from './feed-reports.ts';
+import type { RevocationFeed, RevocationFeedOptions } from './revocation-feed.ts';
 import { createMemoryCourier, createMemoryRecord, type MemoryCourier, type MemoryRecord, publishFrom } from './testing.ts';
 
 const exp = 4_102_444_800;

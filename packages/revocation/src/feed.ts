@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises';
-import { importJwks, type Reason, TokenError, type VerificationKey } from '@tokenmesh/token';
+import { importJwks, TokenError, type VerificationKey } from '@tokenmesh/token';
 import { type Checkpoint, openCheckpoint } from './checkpoint.ts';
-import { openEvent, type RevocationEvent } from './event.ts';
+import { openEvent } from './event.ts';
 import { createFeedPaths, type FeedPaths } from './feed-paths.ts';
-import { type FeedRecord, type FeedTransport, type LogPosition, PositionGoneError } from './feed-ports.ts';
+import { type FeedRecord, type LogPosition, PositionGoneError } from './feed-ports.ts';
+import { createFeedReports, type FeedReports, type FeedStatus } from './feed-reports.ts';
 import {
-  type Alarm,
   type FeedEffect,
   type FeedInput,
   type FeedRequest,
@@ -21,91 +21,10 @@ import {
 } from './freshness.ts';
 import { createKeyAnnouncements, type KeyAnnouncements } from './key-announcements.ts';
 import type { PackedEntries } from './packed-entries.ts';
+import type { AppliedEvent, RevocationFeed, RevocationFeedOptions } from './revocation-feed.ts';
 import { createRevocationSet, type RevocationSet } from './revocation-set.ts';
 import type { ExpectedOrigin } from './signed-statement.ts';
 import { openSnapshot } from './snapshot.ts';
-
-/** What happened to a feed, for operators. Holds no token. */
-export type FeedStatus =
-  /** Freshness changed from one state to another. */
-  | { readonly type: 'freshness'; readonly freshness: Freshness }
-  /** A path came up, or went down, or is in use from now on. */
-  | { readonly type: 'path'; readonly path: string; readonly event: 'up' | 'down' | 'chosen'; readonly error?: unknown }
-  /** A message or an answer that does not come from the issuer of this log, or is malformed, was ignored. */
-  | { readonly type: 'rejected'; readonly path: string; readonly reason: Reason; readonly message: string }
-  /** A question to the record failed; it is asked again, after a pause. */
-  | { readonly type: 'request-failed'; readonly request: 'keys' | FeedRequest['type']; readonly error: unknown }
-  /** A listener of `onApplied` threw. */
-  | { readonly type: 'listener-failed'; readonly error: unknown }
-  | { readonly type: 'alarm'; readonly alarm: Alarm };
-
-/** An event that came into force, and how it came. */
-export interface AppliedEvent {
-  readonly event: RevocationEvent;
-  /** Name of the path; `record` when it was asked for. */
-  readonly path: string;
-  /** By the feed's wall clock, milliseconds since epoch. */
-  readonly receivedAtMs: number;
-  /** Which span published it, as the path has it: unlike the event nobody vouches for that, and it may be any text. `undefined`: the path does not say. */
-  traceparent(): string | undefined;
-}
-
-/** A verifier's knowledge of what was revoked, kept current in the background. */
-export interface RevocationFeed {
-  readonly set: RevocationSet;
-  /**
-   * How much the set is worth now. Cheap enough for every call.
-   *
-   * @param at What the clocks say, where they were read already; they have to be the feed's own. Default: they are read.
-   */
-  freshness(at?: Instant): Freshness;
-  /**
-   * Calls `listener` when targets came into force, after they are in the set: which token is covered, the set tells. Returns what ends it.
-   *
-   * @param listener `applied` is absent when a snapshot was loaded.
-   */
-  onApplied(listener: (applied?: AppliedEvent) => void): () => void;
-  /** Resolves when the feed is fresh for the first time; rejects when it is closed before. */
-  ready(): Promise<void>;
-  /** What happens from now on, until the feed is closed. Of a slow reader's backlog the newest 256 are kept. */
-  status(): AsyncIterable<FeedStatus>;
-  /** Ends all paths and timers. May be called more than once. */
-  close(): Promise<void>;
-  [Symbol.asyncDispose](): Promise<void>;
-}
-
-/** Where revocations come from, whose they are, and how old they may become. */
-export interface RevocationFeedOptions {
-  /** Answers for the log: keys, snapshot, missing events, checkpoints on request. */
-  readonly record: FeedRecord;
-  /** The fast path, always listened to. */
-  readonly courier?: FeedTransport;
-  /** The path while the courier is down or silent; the only one when there is no courier. */
-  readonly fallback?: FeedTransport;
-  /** `iss` of events, checkpoints and snapshots. */
-  readonly issuer: string;
-  /** Their `aud`: the trust domain. */
-  readonly mesh: string;
-  /** S in milliseconds, 100 to 3 600 000, default 5 000. A smaller S in the issuer's checkpoints counts instead. */
-  readonly staleAfterMs?: number;
-  /** How far a checkpoint may lie in the future; default 5 000 ms. */
-  readonly futureToleranceMs?: number;
-  /** Wall clock, milliseconds since epoch. */
-  readonly now?: () => number;
-  /** A clock that never steps, in milliseconds. */
-  readonly monotonicNow?: () => number;
-  /** Makes nonces: 1 to 128 visible ASCII characters. */
-  readonly newId?: () => string;
-  /** 0 to 1, for jitter. */
-  readonly random?: () => number;
-  /**
-   * Called with the version of the issuer's keys, those that sign tokens included, that a checkpoint names which counts (it moved F): signed, and never one
-   * that was played again. Must not throw.
-   */
-  readonly onKeysVersion?: (version: number) => void;
-  /** Called with everything that `status()` would tell. What it throws is ignored. */
-  readonly report?: (status: FeedStatus) => void;
-}
 
 /** Keys are asked for again this often, so that a withdrawn one is forgotten. */
 const keysMaxAgeMs = 300_000;
@@ -118,7 +37,6 @@ const reorderGraceMs = 25;
 /** Longest pause between questions to the record: it bounds recovery after an outage (3 s). */
 const maxPauseMs = 2_000;
 const minPauseMs = 50;
-const statusBacklog = 256;
 /** Forgetting looks at every target, a part at each tick; late forgetting costs memory only. */
 const expireEveryMs = 5_000;
 /** After this many events others get their turn: a check takes about 0.1 ms. */
@@ -150,7 +68,7 @@ class Feed implements RevocationFeed {
   readonly #newId: () => string;
   readonly #random: () => number;
   readonly #listeners = new Set<(applied?: AppliedEvent) => void>();
-  readonly #reporters = new Set<(status: FeedStatus) => void>();
+  readonly #reports: FeedReports;
   readonly #closing = new AbortController();
   readonly #ready = Promise.withResolvers<void>();
   readonly #onKeysVersion: (version: number) => void;
@@ -185,7 +103,7 @@ class Feed implements RevocationFeed {
       monotonicNow: this.#monotonicNow,
       random: this.#random,
     });
-    if (options.report !== undefined) this.#reporters.add(options.report);
+    this.#reports = createFeedReports(this.#closing.signal, options.report);
     // Whoever calls ready() sees the rejection; nobody has to.
     this.#ready.promise.catch(() => {});
     this.#paths = createFeedPaths({
@@ -197,7 +115,7 @@ class Feed implements RevocationFeed {
       onEvent: (compact, path, traceparent) => this.#receive(path, () => this.#receiveEvent(compact, path, traceparent)),
       onCheckpoint: (compact, path) => this.#receive(path, () => this.#receiveCheckpoint(compact)) === true,
       onConnected: () => this.#step({ type: 'connected' }),
-      report: (status) => this.#report(status),
+      report: (status) => this.#reports.report(status),
     });
     this.#ticker = setInterval(() => this.#tick(), staleAfterMs / 10);
     this.#ticker.unref();
@@ -218,7 +136,7 @@ class Feed implements RevocationFeed {
   }
 
   status(): AsyncIterable<FeedStatus> {
-    return { [Symbol.asyncIterator]: () => this.#statuses() };
+    return this.#reports.status();
   }
 
   async close(): Promise<void> {
@@ -228,7 +146,7 @@ class Feed implements RevocationFeed {
     this.#ready.reject(new Error('The revocation feed was closed before it was fresh'));
     await Promise.all([this.#paths.close(), this.#working]);
     this.#listeners.clear();
-    this.#reporters.clear();
+    this.#reports.clear();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -259,7 +177,7 @@ class Feed implements RevocationFeed {
         this.#announce();
         return;
       case 'alarm':
-        this.#report({ type: 'alarm', alarm: effect.alarm });
+        this.#reports.report({ type: 'alarm', alarm: effect.alarm });
         return;
       default:
         effect satisfies never;
@@ -271,7 +189,7 @@ class Feed implements RevocationFeed {
       try {
         listener(applied);
       } catch (error) {
-        this.#report({ type: 'listener-failed', error });
+        this.#reports.report({ type: 'listener-failed', error });
       }
     }
   }
@@ -281,17 +199,7 @@ class Feed implements RevocationFeed {
     if (freshness.state === this.#reported) return;
     this.#reported = freshness.state;
     if (freshness.state === 'fresh') this.#ready.resolve();
-    this.#report({ type: 'freshness', freshness });
-  }
-
-  #report(status: FeedStatus): void {
-    for (const reporter of this.#reporters) {
-      try {
-        reporter(status);
-      } catch {
-        // Whoever watches must not be able to stop what is watched, and there is nobody else to tell.
-      }
-    }
+    this.#reports.report({ type: 'freshness', freshness });
   }
 
   #tick(): void {
@@ -357,7 +265,7 @@ class Feed implements RevocationFeed {
 
   #reject(path: string, error: unknown): void {
     const { reason, message } = error instanceof TokenError ? error : new TokenError('TOKEN_MALFORMED', 'It could not be read');
-    this.#report({ type: 'rejected', path, reason, message });
+    this.#reports.report({ type: 'rejected', path, reason, message });
     if (reason !== 'SIGNING_KEY_UNKNOWN' || this.#monotonicNow() - this.#keysAtMs < keysMinAgeMs) return;
     // The message itself is dropped: with the new keys, the record's checkpoint tells what is missing.
     this.#keysWanted = true;
@@ -384,11 +292,11 @@ class Feed implements RevocationFeed {
       if (this.#closing.signal.aborted) return;
       try {
         await this.#ask(request);
-        if (sameRequest(request, this.#nextRequest())) throw new Error('The answer brought nothing new');
+        if (JSON.stringify(request) === JSON.stringify(this.#nextRequest())) throw new Error('The answer brought nothing new');
         failures = 0;
       } catch (error) {
         if (this.#closing.signal.aborted) return;
-        this.#report({ type: 'request-failed', request: request.type, error });
+        this.#reports.report({ type: 'request-failed', request: request.type, error });
         await this.#pause(Math.min(maxPauseMs, minPauseMs * 2 ** failures++) * (0.5 + this.#random() / 2));
       }
     }
@@ -445,9 +353,8 @@ class Feed implements RevocationFeed {
   }
 
   async #fill(from: LogPosition): Promise<void> {
-    const list = () => this.#record.listEvents({ epoch: from.epoch, n: from.n }, this.#closing.signal);
     try {
-      const { events } = await list();
+      const { events } = await this.#record.listEvents({ epoch: from.epoch, n: from.n }, this.#closing.signal);
       for (const [index, compact] of events.entries()) {
         if (index % eventsPerTurn === eventsPerTurn - 1) await turn();
         this.#open(() => this.#receiveEvent(compact, 'record'));
@@ -484,44 +391,10 @@ class Feed implements RevocationFeed {
   async #pause(ms: number): Promise<void> {
     if (ms > 0) await delay(ms, undefined, { signal: this.#closing.signal }).catch(() => {});
   }
-
-  async *#statuses(): AsyncGenerator<FeedStatus> {
-    const { signal } = this.#closing;
-    const backlog: FeedStatus[] = [];
-    let wake = Promise.withResolvers<void>();
-    const reporter = (status: FeedStatus) => {
-      backlog.push(status);
-      if (backlog.length > statusBacklog) backlog.shift();
-      wake.resolve();
-    };
-    const onClose = () => wake.resolve();
-    this.#reporters.add(reporter);
-    signal.addEventListener('abort', onClose);
-    try {
-      while (true) {
-        const next = backlog.shift();
-        if (next !== undefined) yield next;
-        else if (signal.aborted) return;
-        else {
-          await wake.promise;
-          wake = Promise.withResolvers();
-        }
-      }
-    } finally {
-      this.#reporters.delete(reporter);
-      signal.removeEventListener('abort', onClose);
-    }
-  }
 }
 
 /** What a step may put into force: an event, or the entries of a snapshot. */
 interface Arrival {
   readonly applied?: AppliedEvent;
   readonly loaded?: PackedEntries;
-}
-
-type AnyRequest = FeedRequest | { readonly type: 'keys' };
-
-function sameRequest(a: AnyRequest, b: AnyRequest | undefined): boolean {
-  return b !== undefined && JSON.stringify(a) === JSON.stringify(b);
 }

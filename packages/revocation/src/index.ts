@@ -1,5 +1,7 @@
-export { type AppliedEvent, createRevocationFeed, type FeedStatus, type RevocationFeed, type RevocationFeedOptions } from './feed.ts';
+export { createRevocationFeed } from './feed.ts';
+export type { FeedStatus } from './feed-reports.ts';
 export type { Alarm, Freshness, Instant } from './freshness.ts';
+export type { AppliedEvent, RevocationFeed, RevocationFeedOptions } from './revocation-feed.ts';
 export { createRevocationSet, type Match, type RevocableToken, type RevocationSet } from './revocation-set.ts';
 export { type Target, type TargetKind, targetKinds } from './target.ts';
 
