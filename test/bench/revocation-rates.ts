@@ -9,8 +9,12 @@ import { cpuMicros, type Figure, type SuiteOptions, summarize } from './measure.
 import type { ApplierAnswer, ApplierQuestion, ApplierSettings } from './measured-applier.ts';
 import { startMeasured } from './measured-process.ts';
 import type { RevokerAnswer, RevokerQuestion } from './measured-revoker.ts';
+import { measureRawSync, writtenBytes } from './raw-sync.ts';
 
-/** Calls of Revoke that one token-exchange, on the first processor, makes durable, each for one token, at several numbers of calls at a time. */
+/**
+ * Calls of Revoke that one token-exchange, on the first processor, makes durable, each for one token, at several numbers of calls at a time. Beside the number
+ * that has a target, after each slice: the bytes of as many calls, appended and synced by nobody in particular.
+ */
 export async function revokeFigures(
   { directory, tokenExchange, pid }: BenchMesh,
   { quick, report }: SuiteOptions,
@@ -23,14 +27,19 @@ export async function revokeFigures(
   for (const inFlight of [1, 16, 32, 64, 256]) {
     const answers: RevokerAnswer[] = [];
     const costs: number[] = [];
+    const raw: { readonly bytes: number; readonly p50Ms: number; readonly p99Ms: number }[] = [];
+    const isTarget = inFlight === sustainedInFlight;
     while (answers.length < slices) {
       report(`Revoke with ${inFlight} in flight, slice ${answers.length + 1} of ${slices}`);
+      const written = writtenBytes(pid);
       const before = cpuMicros(pid);
       const answer = await revoker.ask({ inFlight, seconds, targets: 1 });
       costs.push((cpuMicros(pid) - before) / answer.calls);
       answers.push(answer);
+      if (!isTarget) continue;
+      const bytes = Math.round(((writtenBytes(pid) - written) / answer.calls) * inFlight);
+      raw.push({ bytes, ...(await measureRawSync(directory, bytes, rawSyncs)) });
     }
-    const isTarget = inFlight === sustainedInFlight;
     const label = `${isTarget ? 'P16' : '   '} Revoke, ${inFlight} in flight`;
     const of = (read: (answer: RevokerAnswer) => number) => answers.map(read);
     figures.push(
@@ -48,6 +57,25 @@ export async function revokeFigures(
       ),
       summarize(`${label}: CPU of token-exchange, each`, 'µs', costs),
     );
+    if (!isTarget) continue;
+    const ofRaw = (read: (one: (typeof raw)[number]) => number) => raw.map(read);
+    figures.push(
+      summarize(
+        `    written by ${inFlight} calls`,
+        'kB',
+        ofRaw(({ bytes }) => bytes / 1_000),
+      ),
+      summarize(
+        `    the same bytes appended and synced by themselves: p50`,
+        'ms',
+        ofRaw(({ p50Ms }) => p50Ms),
+      ),
+      summarize(
+        `    the same bytes appended and synced by themselves: p99`,
+        'ms',
+        ofRaw(({ p99Ms }) => p99Ms),
+      ),
+    );
   }
   report('Revoke of 500 targets at a time');
   const large: RevokerAnswer[] = [];
@@ -56,6 +84,8 @@ export async function revokeFigures(
   return [...figures, summarize('    Revoke of 500 targets, 4 in flight: targets per second', '/s', targets)];
 }
 
+/** Commits of the disk alone after each slice; a slice of calls has about as many. */
+const rawSyncs = 100;
 /** Enough to fill the batches, and not so many that they wait for one another. */
 const sustainedInFlight = 32;
 /** What one event holds at most. */
