@@ -27,7 +27,12 @@ export function metricsUrl(managed: ManagedProcess): string {
 
 /** What a process of the sample mesh shows to Prometheus now. */
 export async function scrape(managed: ManagedProcess): Promise<readonly Metric[]> {
-  return readMetrics(await (await fetch(metricsUrl(managed))).text());
+  return await scrapeFrom(metricsUrl(managed));
+}
+
+/** What is shown to Prometheus at this address now. */
+export async function scrapeFrom(url: string): Promise<readonly Metric[]> {
+  return readMetrics(await (await fetch(url)).text());
 }
 
 /** Scrapes until one of a metric's series is as wished; how long that may take is the test's own limit. */

@@ -1,6 +1,7 @@
 import type { CampaignOptions, Verdict } from '../../campaign.ts';
 import type { Equipment } from '../equipment.ts';
 import { clustered } from './clustered.ts';
+import { fleetAfterOutage } from './fleet-after-outage.ts';
 import { fullDisks } from './full-disks.ts';
 import { lostRecords } from './lost-records.ts';
 import { outages } from './outages.ts';
@@ -8,7 +9,7 @@ import type { Part } from './part.ts';
 import { storm } from './storm.ts';
 import { tamperedStream } from './tampered-stream.ts';
 
-const parts: readonly Part[] = [outages, clustered, tamperedStream, fullDisks, lostRecords, storm];
+const parts: readonly Part[] = [outages, fleetAfterOutage, clustered, tamperedStream, fullDisks, lostRecords, storm];
 /** How many at once, each in a world of its own: they wait for most of the time. */
 const [atOnce, quickAtOnce] = [2, 3];
 
