@@ -115,7 +115,7 @@ export async function exchangeSuite({ quick, report }: SuiteOptions): Promise<Su
       tokens: audiences.length,
     },
   ];
-  // tokens: of fewer the 10 ms would show in which the kernel counts processor time
+  // tokens: of fewer it would show whether one collection of garbage more is among them
   const perSlice = quick ? 800 : 1_000;
   const rounds = quick ? 10 : 30;
   for (const { call } of sides) await drive(warmUp, inFlight, call); // compiled and connected before anything counts

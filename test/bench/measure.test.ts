@@ -1,0 +1,36 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { expect, it } from 'vitest';
+import { cpuMicros, drive, summarize } from './measure.ts';
+
+it('tells the processor time of a process that rests as exactly as the process itself', async () => {
+  const differences: number[] = [];
+  while (differences.length < 8) {
+    await delay(1); // a thread's time is added up when it rests
+    const before = { own: process.cpuUsage(), seen: cpuMicros(process.pid) };
+    const until = performance.now() + 13;
+    while (performance.now() < until) Math.sqrt(until);
+    await delay(1);
+    const seen = cpuMicros(process.pid) - before.seen;
+    const { user, system } = process.cpuUsage(before.own);
+    differences.push(Math.abs(seen - (user + system)));
+  }
+  expect(Math.max(...differences)).toBeLessThan(4_000);
+});
+
+it('takes the median of the slices, and their quartiles as spread', () => {
+  expect(summarize('P1', '×', [5, 1, 2, 4, 3], { atLeast: 3 })).toEqual({
+    ...{ name: 'P1', unit: '×', value: 3, spread: [2, 4] },
+    target: { atLeast: 3 },
+  });
+});
+
+it('drives as many calls as it is told, and no more of them at a time', async () => {
+  let [running, most, calls] = [0, 0, 0];
+  await drive(10, 3, async () => {
+    calls++;
+    most = Math.max(most, ++running);
+    await Promise.resolve();
+    running--;
+  });
+  expect({ most, calls }).toEqual({ most: 3, calls: 10 });
+});
