@@ -6,6 +6,7 @@ import type { ClientSettings } from './measured-client.ts';
 import {
   apart,
   checkRefusals,
+  type Guard,
   measure,
   ratios,
   type Side,
@@ -23,24 +24,25 @@ export async function callsSuite({ quick, report }: SuiteOptions): Promise<Suite
   report('starting token-exchange, with 10 000 revocations, servers and clients');
   const mesh = started.use(await startBenchMesh());
   // each has a server of its own: one that answers several clients would be warmer than the others, and have more on its heap
-  const side = async (guard: ClientSettings['guard'], workload: Workload = 'gateway'): Promise<Side> => {
-    const server = started.use(await startMeasuredServer(mesh, guard === 'compact' ? 'mesh' : guard));
+  const side = async (guard: ClientSettings['guard'], workload: Workload = 'gateway', served?: Guard): Promise<Side> => {
+    const server = started.use(await startMeasuredServer(mesh, served ?? (guard === 'compact' ? 'mesh' : guard)));
     return { server, client: started.use(await startMeasuredClient(mesh, guard, workload, server)) };
   };
-  const [bare, twin, ours, compact, bound, jose] = await Promise.all([
+  const [bare, twin, header, ours, compact, bound, jose] = await Promise.all([
     side('bare'),
     side('bare'),
+    side('jose', 'gateway', 'bare'), // whoever calls jose attaches a token, and here nobody looks at it
     side('mesh'),
     side('compact'),
     side('mesh', 'bound'),
     side('jose'),
   ]);
-  const sides = { bare, twin, ours, compact, bound, jose };
+  const sides = { bare, twin, header, ours, compact, bound, jose };
   type Name = keyof typeof sides;
   // the cast holds: they are its names
   const names = Object.keys(sides) as Name[];
 
-  const rounds = quick ? 10 : 30;
+  const rounds = quick ? 9 : 30;
   const busy: Load = { kind: 'unary', count: quick ? 2_500 : 8_000, inFlight };
   const alone: Load = { kind: 'unary', count: quick ? 150 : 1_000, inFlight: 1 };
   report('calls that are not measured');
@@ -78,7 +80,10 @@ export async function callsSuite({ quick, report }: SuiteOptions): Promise<Suite
     summarize('   the same with a certificate-bound token', '×', overBare('bound', rate)),
     summarize('P2 throughput / jose on every call', '×', ratios(of('ours', rate), of('jose', rate)), { atLeast: 2.1 }),
     summarize('P2 server CPU / jose on every call', '×', ratios(of('ours', serverCpu), of('jose', serverCpu)), { atMost: 0.25 }),
+    summarize('   at the most, nothing verified: throughput / jose', '×', ratios(of('header', rate), of('jose', rate))),
+    summarize('   at the least, nothing verified: server CPU / jose', '×', ratios(of('header', serverCpu), of('jose', serverCpu))),
     summarize('server CPU / bare', '×', overBare('ours', serverCpu)),
+    summarize('   the same / bare with the same header', '×', ratios(of('ours', serverCpu), of('header', serverCpu))),
     summarize('   the same with a certificate-bound token', '×', overBare('bound', serverCpu)),
     summarize('P3 total CPU / bare', '×', overBare('ours', totalCpu), { atMost: 1.08 }),
     summarize('P3 total CPU / bare with the indexable key', '×', overBare('compact', totalCpu), { atMost: 1.06 }),
@@ -104,6 +109,7 @@ export async function callsSuite({ quick, report }: SuiteOptions): Promise<Suite
 const labels = {
   bare: 'bare grpc-js',
   twin: 'bare grpc-js again',
+  header: 'bare grpc-js, the same header unread',
   ours: 'authenticated',
   compact: 'authenticated, indexable key',
   bound: 'authenticated, certificate-bound token',
@@ -111,5 +117,5 @@ const labels = {
 } as const;
 
 function byName<Value>(): Record<keyof typeof labels, Value[]> {
-  return { bare: [], twin: [], ours: [], compact: [], bound: [], jose: [] };
+  return { bare: [], twin: [], header: [], ours: [], compact: [], bound: [], jose: [] };
 }
