@@ -9,7 +9,7 @@ const numbers = [1, 4, 16, 64, 256] as const;
  * @param sides Warm, by what the line of each is called.
  */
 export async function inFlightSeries(sides: Readonly<Record<string, Side>>, { quick, report }: SuiteOptions): Promise<readonly Series[]> {
-  const [rounds, count] = quick ? [2, 500] : [10, 3_000];
+  const [rounds, count] = quick ? [2, 500] : [10, 2_000];
   const entries = Object.entries(sides);
   const rates = entries.map(() => numbers.map(() => [] as number[]));
   for (let round = 0; round < rounds; round++) {

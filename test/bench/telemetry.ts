@@ -46,10 +46,10 @@ export async function telemetrySuite({ quick, report }: SuiteOptions): Promise<S
   const sides: Readonly<Record<Name, Side>> = { none, twin, sampled, metered, all };
 
   const rounds = quick ? 10 : 30;
-  const busy: Load = { kind: 'unary', count: quick ? 3_000 : 12_000, inFlight: 64 };
+  const busy: Load = { kind: 'unary', count: quick ? 3_000 : 8_000, inFlight: 64 };
   const slices: Record<Name, Slice[]> = { none: [], twin: [], sampled: [], metered: [], all: [] };
   report('calls that are not measured');
-  const unmeasured = quick ? 4 : 2;
+  const unmeasured = quick ? 4 : 3;
   for (let time = 0; time < unmeasured; time++) {
     await warmUp(Object.values(sides), [busy], 1);
     for (const name of names) await sides[name].server.ask({ flush: true });
