@@ -34,8 +34,8 @@ const keysMinAgeMs = 1_000;
 const snapshotDistanceMs = 1_000;
 /** Time for an event that was overtaken to come by itself. */
 const reorderGraceMs = 25;
-/** Longest pause between questions to the record: it bounds recovery after an outage (3 s). */
-const maxPauseMs = 2_000;
+/** Longest pause between questions to the record: with what a channel waits before it connects again it bounds recovery after an outage (3 s). */
+const maxPauseMs = 1_000;
 const minPauseMs = 50;
 /** Forgetting looks at every target, a part at each tick; late forgetting costs memory only. */
 const expireEveryMs = 5_000;

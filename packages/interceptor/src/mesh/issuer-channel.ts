@@ -67,7 +67,7 @@ export function grpcIssuerChannel(options: GrpcIssuerOptions): OpenIssuerChannel
       // replicas are restarted one after the other: who still waits to try the first one again when the last one goes has none
       'grpc.initial_reconnect_backoff_ms': 100,
       // grpc-js waits up to two minutes before it tries a lost connection again: too long for the bound on revocations
-      'grpc.max_reconnect_backoff_ms': 2_000,
+      'grpc.max_reconnect_backoff_ms': 1_500,
       // a connection that died without a word would swallow every call for minutes: it is to be found dead before knowledge is stale
       'grpc.keepalive_time_ms': 2_000,
       'grpc.keepalive_timeout_ms': 2_500,
