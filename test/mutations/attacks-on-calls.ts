@@ -103,8 +103,8 @@ export const attackOnCallMutations: readonly Mutation[] = [
   {
     of: ['T-50'],
     file: guarded,
-    find: '    if (error instanceof TokenError) onRefused?.',
-    put: '    console.error(JSON.stringify(this.getPeer()), reason, this.#told);\n    if (error instanceof TokenError) onRefused?.',
+    find: '    if (error instanceof TokenError) this.#tellRefused(error);',
+    put: '    console.error(JSON.stringify(this.getPeer()), reason, this.#told);\n    if (error instanceof TokenError) this.#tellRefused(error);',
     also: [
       {
         file: guarded,

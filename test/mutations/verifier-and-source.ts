@@ -307,4 +307,11 @@ export const verifierAndSourceMutations: readonly Mutation[] = [
       title: 'T-44 is kept up to 512 methods, 128 KiB and 16 different tables of a workload, and one that is larger not in part',
     },
   },
+  {
+    of: ['refusals'],
+    file: `${src}/incoming/guarded-call.ts`,
+    find: '    } catch {\n      // who is told',
+    put: '    } finally {\n      // who is told',
+    fails: { file: `${src}/incoming/guarded-call.test.ts`, title: 'refuses the call all the same: %s', case: 'at once' },
+  },
 ];
