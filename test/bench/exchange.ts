@@ -11,7 +11,14 @@ import { credentials } from '@grpc/grpc-js';
 import { unary } from '@tokenmesh/interceptor';
 import { type ExchangeTokensResponse, tokenmesh } from '@tokenmesh/proto';
 import { createCertificateAuthority } from '@tokenmesh/shop/demo';
-import { createLocalKeySet, exportJwk, generateSigningKey, signClientAssertion, verifyServiceToken } from '@tokenmesh/token';
+import {
+  createLocalKeySet,
+  createTimeOrderedIds,
+  exportJwk,
+  generateSigningKey,
+  signClientAssertion,
+  verifyServiceToken,
+} from '@tokenmesh/token';
 import { cpuMicros, drive, type SuiteOptions, type SuiteResult, summarize } from './measure.ts';
 import { type ServerProcess, startServer } from './server-process.ts';
 
@@ -68,8 +75,8 @@ export async function exchangeSuite({ quick, report }: SuiteOptions): Promise<Su
     agent.destroy();
   });
 
-  const assertion = (clientId: string, to: string) =>
-    signClientAssertion({ clientId, audience: to, key: workload, now: Date.now, newId: () => crypto.randomUUID() });
+  const newId = createTimeOrderedIds(Date.now); // as privateKeyJwt has them
+  const assertion = (clientId: string, to: string) => signClientAssertion({ clientId, audience: to, key: workload, now: Date.now, newId });
   const byExchange = () =>
     unary(exchangeClient, 'exchangeToken', {
       grant_type: 'client_credentials',

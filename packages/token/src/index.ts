@@ -39,3 +39,4 @@ export {
   type SigningKey,
   type VerificationKey,
 } from './keys.ts';
+export { createTimeOrderedIds } from './time-ordered-ids.ts';

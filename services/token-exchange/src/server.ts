@@ -2,7 +2,7 @@ import { Server, type ServerCredentials, type ServerOptions } from '@grpc/grpc-j
 import { serverInterceptors } from '@tokenmesh/interceptor';
 import { tokenmesh, tokenmeshPackage } from '@tokenmesh/proto';
 import type { FeedPublisher } from '@tokenmesh/revocation';
-import { createDpopNonces } from '@tokenmesh/token';
+import { createDpopNonces, createTimeOrderedIds } from '@tokenmesh/token';
 import { HealthImplementation } from 'grpc-health-check';
 import { type AuditTrail, openAuditTrail } from './audit/audit.ts';
 import { createAuditAdmin } from './audit/audit-admin.ts';
@@ -35,7 +35,6 @@ import { createRevocationMetrics } from './metrics/revocation-metrics.ts';
 import type { Store } from './record/store.ts';
 import { openRevocationLog } from './revocation/revocation-log.ts';
 import { createVerifierReports } from './revocation/verifier-reports.ts';
-import { createTimeOrderedIds } from './time-ordered-ids.ts';
 
 export interface TokenExchangeOptions {
   readonly config: Config;

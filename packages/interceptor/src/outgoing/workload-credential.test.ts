@@ -1,8 +1,9 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { generateSigningKey } from '@tokenmesh/token';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { clientCertificate, jwtSvid, kubernetesToken } from './workload-credential.ts';
+import { clientCertificate, jwtSvid, kubernetesToken, privateKeyJwt } from './workload-credential.ts';
 
 const self = 'spiffe://shop.test/orders';
 const issuer = 'https://token-exchange.shop.test';
@@ -36,6 +37,20 @@ describe.each([
     await expect(create(file).authenticate(self, issuer)).rejects.toThrow('ENOENT');
     await writeFile(file, '\n');
     await expect(create(file).authenticate(self, issuer)).rejects.toThrow('holds no token');
+  });
+});
+
+describe('privateKeyJwt', () => {
+  it('names its assertions so that they sort by the time they were made, and no two of them alike', async () => {
+    let nowMs = 1_800_000_000_000;
+    const credential = privateKeyJwt(generateSigningKey(), { now: () => nowMs });
+    const jtis: unknown[] = [];
+    for (; nowMs < 1_800_000_010_000; nowMs += 500) {
+      const { client_assertion = '' } = await credential.authenticate(self, issuer);
+      jtis.push(JSON.parse(Buffer.from(client_assertion.split('.')[1] ?? '', 'base64url').toString()).jti);
+    }
+    expect(jtis).toEqual([...jtis].sort());
+    expect(new Set(jtis).size).toBe(20);
   });
 });
 

@@ -1,6 +1,5 @@
-import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { importSigningKey, type SigningKey, signClientAssertion } from '@tokenmesh/token';
+import { createTimeOrderedIds, importSigningKey, type SigningKey, signClientAssertion } from '@tokenmesh/token';
 
 const jwtBearer = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 
@@ -26,12 +25,14 @@ export interface WorkloadCredential {
  * `private_key_jwt` (RFC 7523 section 2.2): a signed assertion, valid for 30 s and for one request.
  *
  * @param key Path of a PKCS#8 PEM file, which is read again for every assertion so that it can be replaced, or a key.
+ * @param options.newId Makes the `jti` of an assertion. Default `createTimeOrderedIds`: token-exchange keeps each of them until it is over, and those that
+ *   sort by time lie beside one another there.
  */
 export function privateKeyJwt(
   key: string | SigningKey,
   options: { readonly now?: () => number; readonly newId?: () => string } = {},
 ): WorkloadCredential {
-  const { now = Date.now, newId = randomUUID } = options;
+  const { now = Date.now, newId = createTimeOrderedIds(now) } = options;
   return {
     async authenticate(clientId, issuer) {
       const signingKey = typeof key === 'string' ? importSigningKey(await readFile(key)) : key;
