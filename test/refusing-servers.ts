@@ -73,7 +73,9 @@ export async function openRefusingServers(key: SigningKey, caller: string): Prom
 
   const packages = Object.entries(rules).map(([name, rule]) => accessRules(fourKinds(fullName(name)), everyKind(rule)));
   const keys = createLocalKeySet([exportJwk(key)]);
-  async function guard(more: Pick<Parameters<typeof serverInterceptors>[0], 'revocation' | 'proofs'>): Promise<WireTarget> {
+  async function guard(
+    more: Pick<Parameters<typeof serverInterceptors>[0], 'revocation' | 'proofs' | 'monotonicNow'>,
+  ): Promise<WireTarget> {
     const guarding = serverInterceptors({ packages, audience: self, issuer, keys, ...more });
     opened.defer(guarding.close);
     return await serve(guarding.interceptors);
@@ -83,12 +85,13 @@ export async function openRefusingServers(key: SigningKey, caller: string): Prom
   const courier = createMemoryCourier();
   opened.defer(publishFrom(record, courier.publisher));
   const feed = opened.use(await openFeed(record, { courier: courier.transport }));
-  const uninformed = opened.use(await openSilentFeed());
+  const uninformed = await openSilentFeed();
+  opened.use(uninformed.revocation);
   const mesh = opened.use(await openLonelyMesh(opened, certificates.cert, certificate));
   const targets = {
     guarded: await guard({ revocation: feed }),
     wantsNonce: await guard({ revocation: feed, proofs: { nonce: 'required' } }),
-    uninformed: await guard({ revocation: uninformed }),
+    uninformed: await guard(uninformed),
     alone: await serve(mesh.server(...packages)),
   };
   const all = opened.move();
@@ -119,14 +122,15 @@ async function openFeed(record: MemoryRecord, more: Partial<Parameters<typeof cr
   return feed;
 }
 
-/** A feed that was fresh once, and has heard nothing for longer than it may since then. */
-async function openSilentFeed(): Promise<RevocationFeed> {
+/** A feed that was fresh once, and has heard nothing for longer than it may since then, with the clock that says so. */
+async function openSilentFeed(): Promise<{ readonly revocation: RevocationFeed; readonly monotonicNow: () => number }> {
   const record = createMemoryRecord();
   let lateMs = 0;
-  const feed = await openFeed(record, { now: () => Date.now() + lateMs, monotonicNow: () => performance.now() + lateMs });
+  const monotonicNow = () => performance.now() + lateMs;
+  const revocation = await openFeed(record, { monotonicNow });
   record.outage = new Error('silence');
   lateMs = 6_000;
-  return feed;
+  return { revocation, monotonicNow };
 }
 
 /** A mesh whose token-exchange is not there. */

@@ -81,7 +81,7 @@ export interface CallVerifierOptions extends TrustedIssuer {
   readonly maxCachedTokens?: number;
   /** Wall clock, milliseconds since epoch. Default `Date.now`. */
   readonly now?: () => number;
-  /** A clock that never steps, in milliseconds. Default `performance.now`. */
+  /** A clock that never steps, in milliseconds: the one that the revocation view goes by, which is judged by its readings. Default `performance.now`. */
   readonly monotonicNow?: () => number;
   /** The time that tokens' times are judged by when the clocks say this, milliseconds since epoch: for who knows better. Default: that of the wall clock. */
   readonly timeAt?: (at: Instant) => number;
