@@ -7,13 +7,14 @@ import { createMesh } from '@tokenmesh/interceptor';
 import { type OrdersClient, type PaymentsClient, shop } from '@tokenmesh/proto/shop';
 import { channelCredentials, type MeshPlace, meshOptions, obtainToken, spiffeId, type Workload } from './bench-mesh.ts';
 import { type SdkSettings, startSdk } from './bench-sdk.ts';
+import { leastTracingClient } from './least-tracing.ts';
 import type { Load, Taken } from './load.ts';
 import { drive } from './measure.ts';
 import { answer } from './measured-process.ts';
 
 export interface ClientSettings extends MeshPlace {
-  /** `compact`: as `mesh`, with the token under the key that HTTP/2 may index. */
-  readonly guard: 'bare' | 'mesh' | 'compact' | 'jose';
+  /** `compact`: as `mesh`, with the token under the key that HTTP/2 may index; `traced`: no token, and the least that makes spans. */
+  readonly guard: 'bare' | 'traced' | 'mesh' | 'compact' | 'jose';
   readonly workload: Workload;
   readonly port: number;
   /** Absent: there is no SDK. */
@@ -40,7 +41,7 @@ async function connect(): Promise<{ readonly orders: OrdersClient; readonly paym
     return { orders: new shop.Orders(to, tls, options), payments: new shop.Payments(to, tls, options) };
   }
   const tls = channelCredentials(settings, settings.workload);
-  const interceptors = guard === 'jose' ? [attachHeldToken] : [];
+  const interceptors = { bare: [], traced: [leastTracingClient], jose: [attachHeldToken] }[guard];
   const options: ClientOptions = { 'grpc.enable_http_proxy': 0, interceptors };
   return { orders: new shop.Orders(to, tls, options), payments: new shop.Payments(to, tls, options) };
 }

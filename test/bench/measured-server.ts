@@ -7,10 +7,12 @@ import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from 'jose';
 import { channelCredentials, issuer, type MeshPlace, meshOptions, spiffeId, tlsOf } from './bench-mesh.ts';
 import { type SdkSettings, startSdk } from './bench-sdk.ts';
 import { createResourceReader, type HeldResources } from './held-resources.ts';
+import { leastTracingServer } from './least-tracing.ts';
 import { answer } from './measured-process.ts';
 
 export interface ServerSettings extends MeshPlace {
-  readonly guard: 'bare' | 'mesh' | 'jose';
+  /** `traced`: nothing is checked, and the least that makes spans is done. */
+  readonly guard: 'bare' | 'traced' | 'mesh' | 'jose';
   /** Absent: there is no SDK. */
   readonly sdk?: SdkSettings;
 }
@@ -122,7 +124,10 @@ if (settings.guard === 'mesh') {
   server.addService(...mesh.streamCredential());
   tls = mesh.serverCredentials();
   await mesh.ready();
-} else server = new Server({ interceptors: settings.guard === 'jose' ? [await joseOnEveryCall()] : [] });
+} else {
+  const interceptors = { bare: () => [], traced: () => [leastTracingServer], jose: async () => [await joseOnEveryCall()] };
+  server = new Server({ interceptors: await interceptors[settings.guard]() });
+}
 server.addService(shop.Orders.service, orders);
 server.addService(shop.Payments.service, payments);
 const port = await new Promise<number>((resolve, reject) =>

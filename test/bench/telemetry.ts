@@ -9,17 +9,20 @@ import { apart, checkRefusals, ratios, type Side, type Slice, startMeasuredClien
 type Receiver = MeasuredProcess<object, ReceiverAnswer>;
 type Sdk = Pick<SdkSettings, 'sampled' | 'metrics'>;
 
-/** Both ends of a side have the same SDK, or none. */
+/** Both ends of a side have the same SDK, or none. `least` is bare grpc-js with the least that makes spans, and `leastNone` the same program without an SDK. */
 const sdks = {
   none: undefined,
   twin: undefined,
   sampled: { sampled: 0.01, metrics: false },
   metered: { sampled: 0.01, metrics: true },
   all: { sampled: 1, metrics: false },
+  leastNone: undefined,
+  least: { sampled: 0.01, metrics: false },
 } as const satisfies Readonly<Record<string, Sdk | undefined>>;
 type Name = keyof typeof sdks;
 // the cast holds: they are its names
 const names = Object.keys(sdks) as Name[];
+const guardOf = (name: Name) => (name === 'least' || name === 'leastNone' ? 'traced' : 'mesh');
 
 const labels: Readonly<Record<Name, string>> = {
   none: 'no SDK',
@@ -27,6 +30,8 @@ const labels: Readonly<Record<Name, string>> = {
   sampled: '1 % sampled',
   metered: '1 % sampled, and metrics',
   all: '100 % sampled',
+  leastNone: 'bare grpc-js, least tracing, no SDK',
+  least: 'bare grpc-js, least tracing, 1 % sampled',
 };
 
 /** What being seen costs an authenticated unary call: spans that go to a receiver, all of them or one in a hundred, and metrics. */
@@ -36,18 +41,20 @@ export async function telemetrySuite({ quick, report }: SuiteOptions): Promise<S
   const mesh = started.use(await startBenchMesh());
   const receiver = started.use(await startMeasured<object, ReceiverAnswer>('measured-receiver.ts', {}, 1));
   const side = (name: Name) => startSide(started, mesh, receiver, name);
-  const [none, twin, sampled, metered, all] = await Promise.all([
+  const [none, twin, sampled, metered, all, leastNone, least] = await Promise.all([
     side('none'),
     side('twin'),
     side('sampled'),
     side('metered'),
     side('all'),
+    side('leastNone'),
+    side('least'),
   ]);
-  const sides: Readonly<Record<Name, Side>> = { none, twin, sampled, metered, all };
+  const sides: Readonly<Record<Name, Side>> = { none, twin, sampled, metered, all, leastNone, least };
 
   const rounds = quick ? 10 : 30;
   const busy: Load = { kind: 'unary', count: quick ? 3_000 : 8_000, inFlight: 64 };
-  const slices: Record<Name, Slice[]> = { none: [], twin: [], sampled: [], metered: [], all: [] };
+  const slices: Record<Name, Slice[]> = { none: [], twin: [], sampled: [], metered: [], all: [], leastNone: [], least: [] };
   report('calls that are not measured');
   const unmeasured = quick ? 4 : 3;
   for (let time = 0; time < unmeasured; time++) {
@@ -71,6 +78,7 @@ export async function telemetrySuite({ quick, report }: SuiteOptions): Promise<S
 
   const of = (name: Name, read: (slice: Slice) => number) => slices[name].map(read);
   const overNone = (name: Name, read: (slice: Slice) => number) => ratios(of(name, read), of('none', read));
+  const leastOverNone = (read: (slice: Slice) => number) => ratios(of('least', read), of('leastNone', read));
   const rate = ({ seconds }: Slice) => busy.count / seconds;
   const serverCpu = ({ serverCpuMicros }: Slice) => serverCpuMicros / busy.count;
   const clientCpu = ({ cpuMicros }: Slice) => cpuMicros / busy.count;
@@ -81,8 +89,11 @@ export async function telemetrySuite({ quick, report }: SuiteOptions): Promise<S
     summarize('P17 throughput / no SDK: 1 % sampled', '×', overNone('sampled', rate), { atLeast: 0.92 }),
     summarize('P17 throughput / no SDK: 100 % sampled', '×', overNone('all', rate), { atLeast: 0.75 }),
     summarize('throughput / no SDK: 1 % sampled, and metrics', '×', overNone('metered', rate)),
+    summarize('throughput / no SDK: bare grpc-js with the least that makes spans, 1 % sampled', '×', leastOverNone(rate)),
     ...seen.map((name) => summarize(`server CPU / no SDK: ${labels[name]}`, '×', overNone(name, serverCpu))),
     ...seen.map((name) => summarize(`client CPU / no SDK: ${labels[name]}`, '×', overNone(name, clientCpu))),
+    summarize('server CPU / no SDK: bare grpc-js with the least that makes spans, 1 % sampled', '×', leastOverNone(serverCpu)),
+    summarize('client CPU / no SDK: bare grpc-js with the least that makes spans, 1 % sampled', '×', leastOverNone(clientCpu)),
     summarize('receiver CPU per call of each kind, on the clients’ processor', 'µs', [receiverCpu]),
     ...names.flatMap((name) => [
       summarize(`throughput: ${labels[name]}`, '/s', of(name, rate)),
@@ -97,8 +108,8 @@ async function startSide(started: AsyncDisposableStack, mesh: BenchMesh, { port 
   const sdk: Sdk | undefined = sdks[name];
   const sdkOf = (end: string): SdkSettings | undefined =>
     sdk && { ...sdk, service: `${end}-${name}`, endpoint: `http://127.0.0.1:${port}` };
-  const server = started.use(await startMeasuredServer(mesh, 'mesh', sdkOf('orders')));
-  return { server, client: started.use(await startMeasuredClient(mesh, 'mesh', 'gateway', server, sdkOf('gateway'))) };
+  const server = started.use(await startMeasuredServer(mesh, guardOf(name), sdkOf('orders')));
+  return { server, client: started.use(await startMeasuredClient(mesh, guardOf(name), 'gateway', server, sdkOf('gateway'))) };
 }
 
 /** From the first call until the receiver has the last span of either end, so that no work is left for others' slices. */
@@ -122,7 +133,7 @@ function checkReceived({ services, meteredExports }: ReceiverAnswer, calls: numb
     if (!isTrue) throw new Error(`not so: ${check}`);
     return check;
   };
-  const expected = (['sampled', 'metered', 'all'] as const).flatMap((name) => [`gateway-${name}`, `orders-${name}`]);
+  const expected = (['sampled', 'metered', 'all', 'least'] as const).flatMap((name) => [`gateway-${name}`, `orders-${name}`]);
   const strangers = Object.keys(services).filter((service) => !expected.includes(service));
   const all = at('orders', 'all');
   // the forged token comes under either key
@@ -138,6 +149,10 @@ function checkReceived({ services, meteredExports }: ReceiverAnswer, calls: numb
         expect(admitted === serverSpans, `each with the decision, the token's hashed id and whether it was cached: ${admitted}`),
       ];
     }),
+    expect(
+      at('gateway', 'least').clientSpans > calls * 0.005 && at('orders', 'least').serverSpans === at('gateway', 'least').clientSpans,
+      `least tracing: client spans of ${percent(at('gateway', 'least').clientSpans)} of the calls, and as many server spans`,
+    ),
     expect(
       at('gateway', 'all').clientSpans === calls,
       `100 % sampled: client spans of ${percent(at('gateway', 'all').clientSpans)} of the calls`,
