@@ -11,7 +11,7 @@ const getter: TextMapGetter<Metadata> = {
 
 /** A client span for every call, and its context in the call's metadata. Without an SDK it does the same with spans that are none. */
 export const leastTracingClient: Interceptor = (options, nextCall) => {
-  const span = tracer.startSpan(options.method_definition.path, { kind: SpanKind.CLIENT });
+  const span = tracer.startSpan(options.method_definition.path.slice(1), { kind: SpanKind.CLIENT });
   const active = trace.setSpan(ROOT_CONTEXT, span);
   return new InterceptingCall(nextCall(options), {
     start(metadata, listener, next) {
@@ -36,7 +36,7 @@ export const leastTracingServer: ServerInterceptor = ({ path }, nextCall) => {
       next({
         onReceiveMetadata(metadata, nextMetadata) {
           const parent = propagation.extract(ROOT_CONTEXT, metadata, getter);
-          span = tracer.startSpan(path, { kind: SpanKind.SERVER }, parent);
+          span = tracer.startSpan(path.slice(1), { kind: SpanKind.SERVER }, parent);
           active = trace.setSpan(parent, span);
           nextMetadata(metadata);
         },
