@@ -25,7 +25,7 @@ ${Object.entries(suites)
   .map(([name, { about }]) => `  ${name.padEnd(column)}  ${about}`)
   .join('\n')}
 
-  --quick               fewer and shorter slices, every figure, at most a minute a suite
+  --quick               fewer and shorter slices, every figure, about a minute a suite
   -o json               one JSON document on standard output
   --compare             beside the figures of the last recorded run, what changed since; exit code 1 when one is worse beyond both spreads
   --record              keeps the figures that do not depend on the machine in test/bench/history.jsonl
