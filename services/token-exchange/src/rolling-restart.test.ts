@@ -104,7 +104,7 @@ describe.skipIf(!hasPostgres)('a rolling restart of three processes on one Postg
       'grpc.use_local_subchannel_pool': 1,
       // as the mesh does: soon back at a replica that is back
       'grpc.initial_reconnect_backoff_ms': 100,
-      'grpc.max_reconnect_backoff_ms': 2000,
+      'grpc.max_reconnect_backoff_ms': 1_500,
       'grpc.service_config': JSON.stringify({ loadBalancingConfig: [{ round_robin: {} }] }),
     };
     const failed: string[] = [];
