@@ -15,14 +15,13 @@ import {
   encryption,
   gateway,
   grants,
-  issuerUrl,
-  mesh,
   newId,
   operator,
   orders,
   own,
   payments,
   temporaryDirectory,
+  testConfig,
   workloads,
 } from './testing.ts';
 
@@ -49,20 +48,7 @@ afterEach(async () => {
 });
 
 function configuration(changes: Partial<Config> = {}): Config {
-  return {
-    issuer: issuerUrl,
-    trustDomain: mesh,
-    audience: own,
-    listen: { host: '127.0.0.1', port: 0 },
-    tls: { cert, key },
-    store: { sqlite: join(directory.path, 'record.db') },
-    keys: { alg: 'ES256', rotateEveryMs: 86_400_000, activationTimeoutMs: 1_200_000 },
-    tokens: { lifeSeconds: 300, ceilingSeconds: 900, sessionSeconds: 28_800 },
-    revocation: { staleAfterMs: 5000 },
-    workloads,
-    grants,
-    ...changes,
-  };
+  return testConfig({ tls: { cert, key }, store: { sqlite: join(directory.path, 'record.db') }, ...changes });
 }
 
 async function start(changes: Partial<Config> = {}): Promise<void> {

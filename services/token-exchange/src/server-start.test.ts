@@ -6,7 +6,7 @@ import type { Config } from './config/config.ts';
 import { openSqliteStore } from './record/sqlite.ts';
 import type { Store, StoreTransaction } from './record/store.ts';
 import { startTokenExchange } from './server.ts';
-import { createTestLog, encryption, grants, issuerUrl, mesh, newId, own, temporaryDirectory, workloads } from './testing.ts';
+import { createTestLog, encryption, issuerUrl, newId, temporaryDirectory, testConfig } from './testing.ts';
 
 const { cert, key } = createTestCertificate();
 const anyPort = { host: '127.0.0.1', port: 0 };
@@ -42,18 +42,7 @@ const closed = (server: Server) => new Promise((resolve) => server.close(resolve
 
 const start = (changes: Partial<Config>, store: Store) =>
   startTokenExchange({
-    config: {
-      issuer: issuerUrl,
-      trustDomain: mesh,
-      audience: own,
-      listen: anyPort,
-      tls: { cert, key },
-      store: { sqlite: join(directory.path, 'record.db') },
-      keys: { alg: 'ES256', rotateEveryMs: 86_400_000, activationTimeoutMs: 1_200_000 },
-      tokens: { lifeSeconds: 300, ceilingSeconds: 900, sessionSeconds: 28_800 },
-      revocation: { staleAfterMs: 5000 },
-      ...{ workloads, grants, ...changes },
-    },
+    config: testConfig({ tls: { cert, key }, store: { sqlite: join(directory.path, 'record.db') }, ...changes }),
     ...{ store, encryption, log: createTestLog() },
   });
 

@@ -21,7 +21,6 @@ import {
   createTestLog,
   encryption,
   gateway,
-  grants,
   issuerUrl,
   keyOf,
   mesh as meshName,
@@ -31,7 +30,7 @@ import {
   own,
   payments,
   temporaryDirectory,
-  workloads,
+  testConfig,
 } from './testing.ts';
 
 const { cert, key } = createTestCertificate();
@@ -49,19 +48,7 @@ let meshes: Mesh[];
 async function start(): Promise<void> {
   store = await openSqliteStore(join(directory.path, 'record.db'), { newId });
   server = await startTokenExchange({
-    config: {
-      issuer: issuerUrl,
-      trustDomain: meshName,
-      audience: own,
-      listen: { host: '127.0.0.1', port: 0 },
-      tls: { cert, key },
-      store: { sqlite: join(directory.path, 'record.db') },
-      keys: { alg: 'ES256', rotateEveryMs: 86_400_000, activationTimeoutMs: 1_200_000 },
-      tokens: { lifeSeconds: 300, ceilingSeconds: 900, sessionSeconds: 28_800 },
-      revocation: { staleAfterMs: 5000 },
-      workloads,
-      grants,
-    },
+    config: testConfig({ tls: { cert, key }, store: { sqlite: join(directory.path, 'record.db') } }),
     store,
     encryption,
     log,

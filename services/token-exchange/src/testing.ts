@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { ExchangeTokenRequest, IntrospectTokenRequest, RevokeTokenRequest } from '@tokenmesh/proto';
 import { exportJwk, generateSigningKey, importJwks, type Reason, type SigningKey, signClientAssertion, TokenError } from '@tokenmesh/token';
 import { jwtBearerAssertion } from './clients/client-authentication.ts';
-import type { Workload } from './config/config.ts';
+import type { Config, Workload } from './config/config.ts';
 import type { EventLog, LogEntry } from './event-log.ts';
 import type { Issuer } from './grants/issuer.ts';
 import { createPolicy, type Grant } from './grants/policy.ts';
@@ -46,6 +46,11 @@ export const grants: readonly Grant[] = [
   { from: operator, to: own, scopes: ['admin.read', 'admin.revoke'], delegation: false },
 ];
 
+/** {@link grants}, and the operator may rotate and withdraw keys as well. */
+export const grantsWithKeys: readonly Grant[] = grants.map((grant) =>
+  grant.from === operator ? { ...grant, scopes: [...grant.scopes, 'admin.keys'] } : grant,
+);
+
 export const encryption: KeyEncryption = createKeyEncryption(Buffer.alloc(32, 7).toString('base64'), 'the test');
 
 export function newId(): string {
@@ -67,6 +72,27 @@ function createClock(): TestClock {
 export function temporaryDirectory(): { path: string; remove(): void } {
   const path = mkdtempSync(join(tmpdir(), 'token-exchange-'));
   return { path, remove: () => rmSync(path, { recursive: true }) };
+}
+
+/**
+ * A configuration of the service for {@link workloads} and {@link grants}: on any free port of 127.0.0.1, over gRPC alone, with tokens of five minutes,
+ * keys that are not rotated while a test lasts, and neither NATS nor limits.
+ *
+ * @param given What every test says for itself, its certificate and its record, and whatever it wants otherwise.
+ */
+export function testConfig(given: Pick<Config, 'tls' | 'store'> & Partial<Config>): Config {
+  return {
+    issuer: issuerUrl,
+    trustDomain: mesh,
+    audience: own,
+    listen: { host: '127.0.0.1', port: 0 },
+    keys: { alg: 'ES256', rotateEveryMs: 86_400_000, activationTimeoutMs: 1_200_000 },
+    tokens: { lifeSeconds: 300, ceilingSeconds: 900, sessionSeconds: 28_800 },
+    revocation: { staleAfterMs: 5000 },
+    workloads,
+    grants,
+    ...given,
+  };
 }
 
 /** The operations with everything behind them, but no socket. */

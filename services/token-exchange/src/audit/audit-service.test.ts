@@ -15,16 +15,14 @@ import {
   createTestLog,
   encryption,
   gateway,
-  grants,
-  issuerUrl,
-  mesh,
+  grantsWithKeys,
   newId,
   operator,
   orders,
   own,
   payments,
   temporaryDirectory,
-  workloads,
+  testConfig,
 } from '../testing.ts';
 
 const { cert, key } = createTestCertificate();
@@ -40,19 +38,7 @@ let clients: Client[];
 
 beforeEach(async () => {
   directory = temporaryDirectory();
-  config = {
-    issuer: issuerUrl,
-    trustDomain: mesh,
-    audience: own,
-    listen: { host: '127.0.0.1', port: 0 },
-    tls: { cert, key },
-    store: { sqlite: file() },
-    keys: { alg: 'ES256', rotateEveryMs: 86_400_000, activationTimeoutMs: 1_200_000 },
-    tokens: { lifeSeconds: 300, ceilingSeconds: 900, sessionSeconds: 28_800 },
-    revocation: { staleAfterMs: 5000 },
-    workloads,
-    grants: grants.map((grant) => (grant.to === own ? { ...grant, scopes: [...grant.scopes, 'admin.keys'] } : grant)),
-  };
+  config = testConfig({ tls: { cert, key }, store: { sqlite: file() }, grants: grantsWithKeys });
   store = await openSqliteStore(file(), { newId });
   server = await startTokenExchange({ config, store, encryption, log: createTestLog() });
   const [address, tls] = [`localhost:${server.port}`, credentials.createSsl(cert)];

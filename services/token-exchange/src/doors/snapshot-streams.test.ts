@@ -15,17 +15,14 @@ import {
   createTestLog,
   encryption,
   gateway,
-  grants,
-  issuerUrl,
   keyOf,
-  mesh as meshName,
   newId,
   operator,
   orders,
   own,
   payments,
   temporaryDirectory,
-  workloads,
+  testConfig,
 } from '../testing.ts';
 import { unlimited } from './admission.ts';
 
@@ -39,13 +36,7 @@ let feed: InstanceType<typeof tokenmesh.RevocationFeed>;
 
 /** A token-exchange that lets this many large snapshots be read at a time. */
 async function start(snapshots: number): Promise<void> {
-  config = {
-    ...{ issuer: issuerUrl, trustDomain: meshName, audience: own, listen: { host: '127.0.0.1', port: 0 }, tls: { cert, key } },
-    ...{ store: { sqlite: join(directory.path, 'record.db') }, workloads, grants, revocation: { staleAfterMs: 5000 } },
-    keys: { alg: 'ES256', rotateEveryMs: 86_400_000, activationTimeoutMs: 1_200_000 },
-    tokens: { lifeSeconds: 300, ceilingSeconds: 900, sessionSeconds: 3600 },
-    limits: { ...unlimited, snapshots },
-  };
+  config = testConfig({ tls: { cert, key }, store: { sqlite: join(directory.path, 'record.db') }, limits: { ...unlimited, snapshots } });
   server = await startTokenExchange({ config, store, encryption, log: createTestLog() });
   const tls = credentials.createSsl(cert);
   exchange = new tokenmesh.TokenExchange(`localhost:${server.port}`, tls);

@@ -10,7 +10,7 @@ import type { Config } from '../config/config.ts';
 import { openSqliteStore } from '../record/sqlite.ts';
 import type { Store } from '../record/store.ts';
 import { startTokenExchange } from '../server.ts';
-import { authenticate, createTestLog, encryption, grants, issuerUrl, mesh, newId, own, temporaryDirectory, workloads } from '../testing.ts';
+import { authenticate, createTestLog, encryption, issuerUrl, newId, own, temporaryDirectory, testConfig } from '../testing.ts';
 
 /** What came back over HTTP. */
 export interface HttpAnswer {
@@ -42,21 +42,12 @@ export async function openTestDoors(changes: Partial<Config> = {}): Promise<Test
   const file = join(directory.path, 'record.db');
   const store = await openSqliteStore(file, { newId });
   const server = await startTokenExchange({
-    config: {
-      issuer: issuerUrl,
-      trustDomain: mesh,
-      audience: own,
-      listen: { host: '127.0.0.1', port: 0 },
+    config: testConfig({
       facade: { listen: { host: '127.0.0.1', port: 0 }, url: issuerUrl },
       tls: { cert, key },
       store: { sqlite: file },
-      keys: { alg: 'ES256', rotateEveryMs: 86_400_000, activationTimeoutMs: 1_200_000 },
-      tokens: { lifeSeconds: 300, ceilingSeconds: 900, sessionSeconds: 28_800 },
-      revocation: { staleAfterMs: 5000 },
-      workloads,
-      grants,
       ...changes,
-    },
+    }),
     store,
     encryption,
     log: createTestLog(),

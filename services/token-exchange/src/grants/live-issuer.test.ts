@@ -15,13 +15,13 @@ import {
   gateway,
   grants,
   issuerUrl,
-  mesh,
   operator,
   orders,
   own,
   payments,
   reasonOf,
   type TestIssuer,
+  testConfig,
   workloads,
 } from '../testing.ts';
 import { exchangeToken, type IssuedToken } from './exchange-token.ts';
@@ -78,20 +78,7 @@ beforeEach(async () => {
 afterEach(() => issuer.close());
 
 function configuration(changes: Partial<Config> = {}): Config {
-  return {
-    issuer: issuerUrl,
-    trustDomain: mesh,
-    audience: own,
-    listen: { host: '127.0.0.1', port: 0 },
-    tls: { cert: Buffer.from('c'), key: Buffer.from('k') },
-    store: { sqlite: 'record.db' },
-    keys: { alg: 'ES256', rotateEveryMs: 86_400_000, activationTimeoutMs: 1_200_000 },
-    tokens: { lifeSeconds: 300, ceilingSeconds: 900, sessionSeconds: 28_800 },
-    revocation: { staleAfterMs: 5000 },
-    workloads,
-    grants,
-    ...changes,
-  };
+  return testConfig({ tls: { cert: Buffer.from('c'), key: Buffer.from('k') }, store: { sqlite: 'record.db' }, ...changes });
 }
 
 function open(config: Config): Promise<LiveIssuer> {

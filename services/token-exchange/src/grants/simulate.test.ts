@@ -14,14 +14,13 @@ import {
   encryption,
   gateway,
   grants,
-  issuerUrl,
-  mesh,
   newId,
   operator,
   orders,
   own,
   payments,
   temporaryDirectory,
+  testConfig,
   workloads,
 } from '../testing.ts';
 import { createPolicy, type Grant } from './policy.ts';
@@ -44,19 +43,11 @@ beforeAll(async () => {
   const sqlite = join(directory.path, 'record.db');
   store = await openSqliteStore(sqlite, { newId });
   server = await startTokenExchange({
-    config: {
-      issuer: issuerUrl,
-      trustDomain: mesh,
-      audience: own,
-      listen: { host: '127.0.0.1', port: 0 },
+    config: testConfig({
       tls: { cert, key },
       store: { sqlite },
-      keys: { alg: 'ES256', rotateEveryMs: 86_400_000, activationTimeoutMs: 1_200_000 },
-      tokens: { lifeSeconds: 300, ceilingSeconds: 900, sessionSeconds: 28_800 },
-      revocation: { staleAfterMs: 5000 },
-      workloads,
       grants: [...grants, { from: operator, to: orders, scopes: ['orders.read'], delegation: false, binding: 'dpop' }],
-    },
+    }),
     store,
     encryption,
     log: createTestLog(),

@@ -14,7 +14,7 @@ import {
   createTestIssuer,
   createTestLog,
   encryption,
-  grants,
+  grantsWithKeys,
   issuerUrl,
   keyOf,
   mesh as meshName,
@@ -24,7 +24,7 @@ import {
   own,
   payments,
   temporaryDirectory,
-  workloads,
+  testConfig,
 } from '../testing.ts';
 
 const { cert, key } = createTestCertificate();
@@ -37,16 +37,7 @@ async function start() {
   const store = await openSqliteStore(record, { newId });
   onTestFinished(() => store.close());
   const server = await startTokenExchange({
-    config: {
-      ...{ issuer: issuerUrl, trustDomain: meshName, audience: own, listen: { host: '127.0.0.1', port: 0 }, tls: { cert, key } },
-      ...{ store: { sqlite: record }, workloads, revocation: { staleAfterMs: 5000 } },
-      keys: { alg: 'ES256', rotateEveryMs: 86_400_000, activationTimeoutMs: 1_200_000 },
-      tokens: { lifeSeconds: 300, ceilingSeconds: 900, sessionSeconds: 3600 },
-      grants: [
-        ...grants.filter(({ from }) => from !== operator),
-        { from: operator, to: own, scopes: ['admin.read', 'admin.revoke', 'admin.keys'], delegation: false },
-      ],
-    },
+    config: testConfig({ tls: { cert, key }, store: { sqlite: record }, grants: grantsWithKeys }),
     ...{ store, encryption, log: createTestLog() },
   });
   onTestFinished(() => server.close());

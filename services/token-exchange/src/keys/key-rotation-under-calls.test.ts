@@ -15,17 +15,15 @@ import {
   authenticate,
   createTestLog,
   encryption,
-  grants,
-  issuerUrl,
+  grantsWithKeys,
   keyOf,
-  mesh as meshName,
   newId,
   operator,
   orders,
   own,
   payments,
   temporaryDirectory,
-  workloads,
+  testConfig,
 } from '../testing.ts';
 
 const { cert, key } = createTestCertificate();
@@ -46,22 +44,12 @@ async function start(keys: Partial<Config['keys']> = {}): Promise<void> {
   const record = join(directory.path, 'record.db');
   store = await openSqliteStore(record, { newId });
   server = await startTokenExchange({
-    config: {
-      issuer: issuerUrl,
-      trustDomain: meshName,
-      audience: own,
-      listen: { host: '127.0.0.1', port: 0 },
+    config: testConfig({
       tls: { cert, key },
       store: { sqlite: record },
       keys: { alg: 'ES256', rotateEveryMs: day, activationTimeoutMs: 4000, ...keys },
-      tokens: { lifeSeconds: 300, ceilingSeconds: 900, sessionSeconds: 3600 },
-      revocation: { staleAfterMs: 5000 },
-      workloads,
-      grants: [
-        ...grants.filter(({ from }) => from !== operator),
-        { from: operator, to: own, scopes: ['admin.read', 'admin.revoke', 'admin.keys'], delegation: false },
-      ],
-    },
+      grants: grantsWithKeys,
+    }),
     store,
     encryption,
     log,
