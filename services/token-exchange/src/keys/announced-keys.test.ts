@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { credentials, Metadata } from '@grpc/grpc-js';
 import { createMesh, type Mesh, privateKeyJwt, unary } from '@tokenmesh/interceptor';
 import { tokenmesh } from '@tokenmesh/proto';
@@ -28,6 +27,8 @@ import {
 } from '../testing.ts';
 
 const { cert, key } = createTestCertificate();
+/** Of a test and of what it waits for: over long before anybody would ask by max-age. */
+const timeout = 20_000;
 
 /** A token-exchange whose keys verifiers would ask for every two and a half minutes, and two verifiers. */
 async function start() {
@@ -68,10 +69,6 @@ async function start() {
   };
 }
 
-async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await condition())) await delay(20); // the test's own time limit ends it, long before anybody would ask by max-age
-}
-
 it('a checkpoint names the version of the keys, and one goes out as soon as they changed, before the next second', async () => {
   vi.useFakeTimers({ toFake: ['setInterval'] }); // no second passes
   onTestFinished(() => void vi.useRealTimers());
@@ -92,20 +89,20 @@ it('a checkpoint names the version of the keys, and one goes out as soon as they
 });
 
 it('verifiers learn new keys, and forget withdrawn ones, from the next checkpoint, not when max-age is half over', {
-  timeout: 20_000,
+  timeout,
 }, async () => {
   const { withdraw, published, known } = await start();
   const everybodyKnows = (kids: readonly string[]) => known().every((its) => its?.join() === kids.join());
   let before = await published();
-  await until(() => everybodyKnows(before));
+  await vi.waitUntil(() => everybodyKnows(before), { timeout });
   // with each key that is withdrawn, signing or not, another one is published
   for (const kid of [...before]) {
     await withdraw(kid);
-    await until(async () => (await published()).length === 2);
+    await vi.waitUntil(async () => (await published()).length === 2, { timeout });
     const after = await published();
     expect(after).not.toContain(kid);
     expect(after).not.toEqual(before);
-    await until(() => everybodyKnows(after));
+    await vi.waitUntil(() => everybodyKnows(after), { timeout });
     before = after;
   }
 });

@@ -1,11 +1,10 @@
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { type Client, credentials, Metadata, Server, ServerCredentials, type ServiceError, status } from '@grpc/grpc-js';
 import { createMesh, type Mesh, privateKeyJwt, refusalOf, unary } from '@tokenmesh/interceptor';
 import { tokenmesh } from '@tokenmesh/proto';
 import { type PaymentsHandlers, shop, shopPackage } from '@tokenmesh/proto/shop';
 import { type Algorithm, parseJws } from '@tokenmesh/token';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createTestCertificate } from '../clients/test-certificate.ts';
 import type { Config } from '../config/config.ts';
 import { openSqliteStore } from '../record/sqlite.ts';
@@ -28,6 +27,8 @@ import {
 
 const { cert, key } = createTestCertificate();
 const day = 86_400_000;
+/** Of a test and of what it waits for, but for the longest. */
+const timeout = 20_000;
 let directory: ReturnType<typeof temporaryDirectory>;
 let store: Store;
 let server: TokenExchangeServer;
@@ -140,16 +141,12 @@ function callWithFreshTokens() {
   };
 }
 
-async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await condition())) await delay(20); // the test's own time limit ends it
-}
-
 describe('keys that rotate under calls', () => {
   it('F11 lets no call fail in 40 rotations, each of which waits for the verifier', { timeout: 90_000 }, async () => {
     await start({ rotateEveryMs: 200 });
     const old = await tokenOf(orders, payments);
     const calls = callWithFreshTokens();
-    await until(() => activations() >= 40);
+    await vi.waitUntil(() => activations() >= 40, { timeout: 90_000 });
     await calls.stop();
     expect([...calls.outcomes.keys()]).toEqual(['OK']);
     expect(calls.kids.size).toBeGreaterThanOrEqual(35);
@@ -162,7 +159,7 @@ describe('keys that rotate under calls', () => {
 });
 
 it('an activation waits for a verifier that reports without the key, says so, and goes on when it reports it', {
-  timeout: 20_000,
+  timeout,
 }, async () => {
   await start();
   const feed = new tokenmesh.RevocationFeed(`localhost:${server.port}`, credentials.createSsl(cert));
@@ -174,28 +171,28 @@ it('an activation waits for a verifier that reports without the key, says so, an
     sync.write({ report: { instance: 'lagging', fresh_at_ms: 0, n: 0, kids, version: '1', path: 'grpc' } });
   const awaited = async () => (await listed()).find(({ kid }) => kid === next)?.awaited ?? [];
   report([active]);
-  await until(async () => (await awaited()).includes(`${orders} lagging`));
+  await vi.waitUntil(async () => (await awaited()).includes(`${orders} lagging`), { timeout });
   await unary(admin, 'rotateKeys', { purpose: 'token' }, await asOperator());
   expect(await kidsIn('active')).toEqual([active]);
   report([active, next]);
-  await until(async () => (await kidsIn('active'))[0] === next);
+  await vi.waitUntil(async () => (await kidsIn('active'))[0] === next, { timeout });
   expect(log.entries.filter(({ event }) => event === 'key.activation_forced')).toEqual([]);
 });
 
 describe('an emergency', () => {
-  it('refuses the tokens of the withdrawn key and only those, and no call with a new token fails', { timeout: 20_000 }, async () => {
+  it('refuses the tokens of the withdrawn key and only those, and no call with a new token fails', { timeout }, async () => {
     await start();
     const stolen = await tokenOf(orders, payments);
     // rotated once, so that there is an innocent key beside the withdrawn one
     const { active_kid, next_kid } = await unary(admin, 'rotateKeys', { purpose: 'token' }, await asOperator());
-    await until(async () => (await kidsIn('active'))[0] === next_kid);
+    await vi.waitUntil(async () => (await kidsIn('active'))[0] === next_kid, { timeout });
     const innocent = await tokenOf(orders, payments);
     expect([kidOf(stolen), kidOf(innocent)]).toEqual([active_kid, next_kid]);
     expect([await charge(stolen), await charge(innocent)]).toEqual(['OK', 'OK']);
 
     const calls = callWithFreshTokens();
     await unary(admin, 'withdrawKey', { kid: active_kid, note: 'stolen' }, await asOperator());
-    await until(async () => (await charge(stolen)) !== 'OK');
+    await vi.waitUntil(async () => (await charge(stolen)) !== 'OK', { timeout });
     expect(await charge(stolen)).toBe('UNAUTHENTICATED TOKEN_REVOKED');
     expect(await charge(innocent)).toBe('OK');
     await calls.stop();
@@ -203,9 +200,9 @@ describe('an emergency', () => {
     expect((await unary(exchange, 'getJwks', {})).keys.map(({ kid }) => kid)).not.toContain(active_kid);
   });
 
-  it('of the key that signs makes the announced one sign at once, whether it was withdrawn or revoked', { timeout: 20_000 }, async () => {
+  it('of the key that signs makes the announced one sign at once, whether it was withdrawn or revoked', { timeout }, async () => {
     await start();
-    await until(async () => (await kidsIn('published')).length === 1);
+    await vi.waitUntil(async () => (await kidsIn('published')).length === 1, { timeout });
     const [first, second] = [...(await kidsIn('active')), ...(await kidsIn('published'))] as [string, string];
     const { acknowledgement, active_kid } = await unary(admin, 'withdrawKey', { kid: first, request_id: 'r1' }, await asOperator());
     expect(active_kid).toBe(second);
@@ -213,18 +210,18 @@ describe('an emergency', () => {
     const again = await unary(admin, 'withdrawKey', { kid: first, request_id: 'r1' }, await asOperator());
     expect([again.acknowledgement?.n, again.active_kid]).toEqual([acknowledgement?.n, second]);
 
-    await until(async () => (await kidsIn('published')).length === 1);
+    await vi.waitUntil(async () => (await kidsIn('published')).length === 1, { timeout });
     const [third] = await kidsIn('published');
     await unary(admin, 'addRevocation', { targets: [{ kind: 'key', value: second }] }, await asOperator());
     const token = await tokenOf(orders, payments);
     expect(kidOf(token)).toBe(third);
     expect((await kidsIn('withdrawn')).sort()).toEqual([first, second].sort());
-    await until(async () => (await charge(token)) === 'OK');
+    await vi.waitUntil(async () => (await charge(token)) === 'OK', { timeout });
   });
 
-  it('of the feed key leaves verifiers on the announced one, and late ones find a snapshot', { timeout: 20_000 }, async () => {
+  it('of the feed key leaves verifiers on the announced one, and late ones find a snapshot', { timeout }, async () => {
     await start();
-    await until(async () => (await kidsIn('published', 'feed')).length === 1);
+    await vi.waitUntil(async () => (await kidsIn('published', 'feed')).length === 1, { timeout });
     const revoke = async (value: string) =>
       await unary(admin, 'addRevocation', { targets: [{ kind: 'subject', value }] }, await asOperator());
     await revoke('spiffe://shop.test/somebody');
@@ -239,7 +236,7 @@ describe('an emergency', () => {
     // what the withdrawn key signed is gone: a verifier that needs one of those events is sent for a snapshot
     const kept = await store.events(1, 10);
     expect(kept.map((event) => [event.n, parseJws(event.compact, { typ: 'secevent+jwt', maxBytes: 65_536 }).kid])).toEqual([[n, next]]);
-    await until(() => isCurrent(verifier));
+    await vi.waitUntil(() => isCurrent(verifier), { timeout });
     const address = `localhost:${server.port}`;
     await using late = await createMesh({ self: orders, tokenExchange: address, credential: privateKeyJwt(keyOf(orders)), ca: cert });
     await late.ready();
@@ -252,7 +249,7 @@ describe('an emergency', () => {
 describe('the Admin API of keys', () => {
   it('lists every key with its state and due time, and no private half', async () => {
     await start();
-    await until(async () => (await listed()).length === 4);
+    await vi.waitUntil(async () => (await listed()).length === 4, { timeout });
     const keys = await listed();
     expect(keys.map(({ purpose, state }) => `${purpose} ${state}`).sort()).toEqual([
       'feed active',
