@@ -1,4 +1,4 @@
-import { type Figure, pointAt, type Series, summarize } from './measure.ts';
+import { type Figure, medianOf, pointAt, type Series, summarize } from './measure.ts';
 import { ratios } from './measured-side.ts';
 
 /** What one slice of events took. */
@@ -20,7 +20,7 @@ const part = (share: number): Read => {
   return ({ delays }) => delays[Math.floor(share * delays.length)] ?? Number.NaN;
 };
 const [p50, p99] = [part(0.5), part(0.99)];
-const last: Read = (slice) => median(slice.last);
+const last: Read = (slice) => medianOf(slice.last);
 
 /** Feeds beside plain subscriptions (`raw`), and beside those that check one signature each (`signed`). */
 export function enforcedFigures(verifiers: number, slices: Readonly<Record<'raw' | 'signed' | 'ours', Slices>>): readonly Figure[] {
@@ -54,7 +54,7 @@ export function enforcedFigures(verifiers: number, slices: Readonly<Record<'raw'
     summarize(
       `${many}: Revoke asked → commit, batch window of 2 ms included`,
       'ms',
-      ours.map(({ before }) => median(before)),
+      ours.map(({ before }) => medianOf(before)),
     ),
   ];
 }
@@ -98,8 +98,4 @@ function over(a: Slices, b: Slices, read: Read): readonly number[] {
 
 function nameOf(verifiers: number): string {
   return `${verifiers === 1_000 ? '1 000' : verifiers} verifier${verifiers === 1 ? '' : 's'}`;
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }

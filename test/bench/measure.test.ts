@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, it } from 'vitest';
-import { cpuMicros, drive, summarize } from './measure.ts';
+import { cpuMicros, drive, medianOf, summarize } from './measure.ts';
 
 it('tells the processor time of a process, in finer steps than the ticks in which the kernel tells it of a whole process', async () => {
   const before = { own: process.cpuUsage(), seen: cpuMicros(process.pid) };
@@ -21,6 +21,13 @@ it('takes the median of the slices, and their quartiles as spread', () => {
     ...{ name: 'P1', unit: '×', value: 3, spread: [2, 4] },
     target: { atLeast: 3 },
   });
+});
+
+it('takes the middle of the two middle slices of an even number, so that no figure is the better for it', () => {
+  expect(summarize('P1', '×', [4, 1, 3, 2])).toMatchObject({ value: 2.5, spread: [1.75, 3.25] });
+  expect(medianOf([9, 1])).toBe(5);
+  expect(summarize('once', '×', [7])).toMatchObject({ value: 7, spread: [7, 7] });
+  expect(medianOf([])).toBeNaN();
 });
 
 it('drives as many calls as it is told, and no more of them at a time', async () => {

@@ -44,8 +44,23 @@ export function holds({ value, target }: Figure): boolean {
 /** The figure of a list of slices: their median, and the quartiles as spread. */
 export function summarize(name: string, unit: string, slices: readonly number[], target?: Figure['target']): Figure {
   const sorted = [...slices].sort((a, b) => a - b);
-  const at = (part: number) => sorted[Math.min(sorted.length - 1, Math.floor(part * sorted.length))] ?? Number.NaN;
-  return { name, unit, value: at(0.5), spread: [at(0.25), at(0.75)], ...(target && { target }) };
+  const spread = [quantileOf(sorted, 0.25), quantileOf(sorted, 0.75)] as const;
+  return { name, unit, value: quantileOf(sorted, 0.5), spread, ...(target && { target }) };
+}
+
+/** Of an even number of values the median lies between two of them: the larger would be in favour of every ratio that is to be large. */
+export function medianOf(values: readonly number[]): number {
+  return quantileOf(
+    [...values].sort((a, b) => a - b),
+    0.5,
+  );
+}
+
+/** In a straight line between the two values that are nearest; NaN when there is none. */
+function quantileOf(sorted: readonly number[], part: number): number {
+  const at = part * (sorted.length - 1);
+  const [low = Number.NaN, high = low] = sorted.slice(Math.floor(at));
+  return low + (high - low) * (at % 1);
 }
 
 /** One point of a series: the median of the slices at `x`, and their quartiles. */

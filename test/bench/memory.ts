@@ -1,6 +1,6 @@
 import { type BenchMesh, startBenchMesh } from './bench-mesh.ts';
 import type { HeldResources } from './held-resources.ts';
-import { type Figure, type SuiteOptions, type SuiteResult, summarize } from './measure.ts';
+import { type Figure, medianOf, type SuiteOptions, type SuiteResult, summarize } from './measure.ts';
 import { type MeasuredProcess, startMeasured } from './measured-process.ts';
 import { checkRefusals, type MeasuredServer, startMeasuredServer } from './measured-side.ts';
 import type { SteadyAnswer, SteadyQuestion, SteadySettings } from './measured-steady-client.ts';
@@ -118,8 +118,4 @@ async function look(server: MeasuredServer): Promise<HeldResources> {
   const { resources } = await server.ask({ resources: true });
   if (!resources) throw new Error('unreachable: it was asked for them');
   return resources;
-}
-
-function medianOf(values: readonly number[]): number {
-  return summarize('', '', values).value;
 }
