@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { credentials } from '@grpc/grpc-js';
+import { type ChannelCredentials, credentials } from '@grpc/grpc-js';
 import { unary } from '@tokenmesh/interceptor';
 import { type ExchangeTokensResponse, tokenmesh } from '@tokenmesh/proto';
 import { createCertificateAuthority } from '@tokenmesh/shop/demo';
@@ -107,7 +107,10 @@ export async function exchangeSuite({ quick, report }: SuiteOptions): Promise<Su
     return unary(bareClient, 'exchangeToken', { client_assertion: `${data}.${signature}` });
   };
 
-  const checks = await selfCheck({ byExchange, byExchangeOfSeveral, byPeerKey, exchangeClient, assertion: assertion(client, issuer) });
+  const checks = [
+    ...(await selfCheck({ byExchange, byExchangeOfSeveral, byPeerKey, exchangeClient, assertion: assertion(client, issuer) })),
+    ...(await checkIdentities({ byCertificate, byPeerSecret, certificateClient, post, port: exchangeByCertificate.port, trust })),
+  ];
 
   const sides: readonly Side[] = [
     { name: 'token-exchange, private_key_jwt', server: exchange, call: byExchange },
@@ -129,7 +132,8 @@ export async function exchangeSuite({ quick, report }: SuiteOptions): Promise<Su
   const cost = sides.map(() => [] as number[]);
   for (let round = 0; round < rounds; round++) {
     report(`round ${round + 1} of ${rounds}`);
-    for (const [index, { server, call, tokens = 1 }] of sides.entries()) {
+    // there and back, so that nobody always comes after the same other one
+    for (const [index, { server, call, tokens = 1 }] of round % 2 === 0 ? sides.entries() : [...sides.entries()].toReversed()) {
       const before = cpuMicros(server.pid);
       await drive(perSlice / tokens, inFlight, call);
       cost[index]?.push((cpuMicros(server.pid) - before) / perSlice);
@@ -244,7 +248,7 @@ function postForm(agent: Agent, port: number, form: Record<string, string>, head
   });
 }
 
-/** Both issue tokens that verify, and token-exchange refuses an assertion that was used before: its figures include remembering them. */
+/** Both issue signed tokens, and token-exchange refuses an assertion that was used before: its figures include remembering them. */
 async function selfCheck(given: {
   readonly byExchange: () => Promise<{ readonly access_token: string }>;
   readonly byExchangeOfSeveral: () => Promise<ExchangeTokensResponse>;
@@ -260,14 +264,50 @@ async function selfCheck(given: {
   for (const [index, each] of audiences.entries()) {
     await verifyServiceToken(results?.[index]?.response?.access_token ?? '', { ...ours, audience: each });
   }
-  const { access_token: peerToken } = JSON.parse(await given.byPeerKey()) as { readonly access_token: string };
-  if (peerToken.split('.').length !== 3) throw new Error('the peer did not issue a JWT');
+  expectSigned(await given.byPeerKey());
   const once = { grant_type: 'client_credentials', client_assertion_type: assertionType, client_assertion: given.assertion, audience };
   await unary(given.exchangeClient, 'exchangeToken', once);
-  const replay = await unary(given.exchangeClient, 'exchangeToken', once).then(
-    () => 'accepted',
-    () => 'refused',
+  await expectRefused('token-exchange accepted an assertion twice', unary(given.exchangeClient, 'exchangeToken', once));
+  return ["token-exchange's tokens verify", 'the peer issues JWTs signed by ES256', 'an assertion that was used before is refused'];
+}
+
+/** What takes the place of the assertion is looked at by both: tokens are issued to who has it, and to nobody who has not. */
+async function checkIdentities(given: {
+  readonly byCertificate: () => Promise<{ readonly access_token: string }>;
+  readonly byPeerSecret: () => Promise<string>;
+  readonly certificateClient: InstanceType<typeof tokenmesh.TokenExchange>;
+  readonly post: (form: Record<string, string>, headers: Record<string, string>) => Promise<string>;
+  /** Of the token-exchange that knows its client by a certificate. */
+  readonly port: number;
+  /** Mutual TLS's other half alone: no certificate is shown. */
+  readonly trust: ChannelCredentials;
+}): Promise<readonly string[]> {
+  const { keys } = await unary(given.certificateClient, 'getJwks', {});
+  const { access_token } = await given.byCertificate();
+  await verifyServiceToken(access_token, { issuer, audience, keys: createLocalKeySet(keys), now: Date.now });
+  const stranger = new tokenmesh.TokenExchange(`localhost:${given.port}`, given.trust);
+  const asked = unary(stranger, 'exchangeToken', { grant_type: 'client_credentials', client_id: client, audience });
+  await expectRefused('token-exchange accepted a client without its certificate', asked);
+  stranger.close();
+  expectSigned(await given.byPeerSecret());
+  const wrong = { authorization: `Basic ${Buffer.from('by-secret:wrong').toString('base64')}` };
+  await expectRefused('the peer accepted a wrong secret', given.post({ grant_type: 'client_credentials' }, wrong));
+  return ['tokens by certificate verify, and without it there are none', 'the peer refuses a wrong secret'];
+}
+
+/** An answer of the peer holds a JWT with a signature like ours. */
+function expectSigned(answer: string): void {
+  // the cast holds: it is a token response (RFC 6749 section 5.1)
+  const { access_token } = JSON.parse(answer) as { readonly access_token: string };
+  const [header = '', , signature = ''] = access_token.split('.');
+  const { alg }: { readonly alg?: unknown } = JSON.parse(Buffer.from(header, 'base64url').toString());
+  if (alg !== 'ES256' || Buffer.from(signature, 'base64url').length !== 64) throw new Error('the peer did not sign a JWT by ES256');
+}
+
+async function expectRefused(otherwise: string, asked: Promise<unknown>): Promise<void> {
+  const isAccepted = await asked.then(
+    () => true,
+    () => false,
   );
-  if (replay !== 'refused') throw new Error('token-exchange accepted an assertion twice');
-  return ["token-exchange's tokens verify", 'the peer issues JWTs', 'an assertion that was used before is refused'];
+  if (isAccepted) throw new Error(otherwise);
 }
