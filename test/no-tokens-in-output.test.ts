@@ -32,6 +32,14 @@ it('finds a token that a test prints, also in two parts', () => {
   expect(takeLeaked()).toEqual(Array(3).fill('eyJ-looks-li…'));
 });
 
+it.each<[string, unknown]>([
+  ['the cause of an error', new Error('refused', { cause: new Error(token) })],
+  ['a map, deep down', { a: { b: { c: new Map([['authorization', [token]]]) } } }],
+])('finds a token that a test prints in %s', (_, value) => {
+  console.error(value);
+  expect(takeLeaked()).toContain(found);
+});
+
 it.each(['stdout', 'stderr'] as const)('finds a token that a process writes to its %s in two parts', async (stream) => {
   const child = spawn(process.execPath, ['-e', printing(stream)]);
   child[stream].once('data', () => child.stdin.write('on'));

@@ -87,6 +87,17 @@ export const logMutations: readonly Mutation[] = [
   {
     of: ['logs'],
     file: 'test/no-tokens-in-output.ts',
+    find: 'inspect(value, wholly)',
+    put: 'JSON.stringify(value)',
+    fails: {
+      file: 'test/no-tokens-in-output.test.ts',
+      title: 'finds a token that a test prints in %s',
+      case: 'the cause of an error',
+    },
+  },
+  {
+    of: ['logs'],
+    file: 'test/no-tokens-in-output.ts',
     find: '\nwatchProcesses();\n',
     put: '\n',
     fails: {
