@@ -1,5 +1,6 @@
 import type { CompiledQuery, Kysely, Transaction } from 'kysely';
 import type { AuditTables } from './audit-records.ts';
+import { createEventStatements, type EventStatements } from './event-statements.ts';
 import type { Tables } from './migrations.ts';
 import type { Head } from './revocation-records.ts';
 
@@ -29,8 +30,8 @@ const runByKysely: RunStatement = async <Row>(
   return { rows, changes: Number(numAffectedRows) };
 };
 
-/** The statements that each issuance runs. */
-export interface FixedStatements {
+/** The statements that each issuance and each event of the revocation log runs. */
+export interface FixedStatements extends EventStatements {
   readHead(transaction: Transaction<Tables>): Promise<Head>;
   isSuspended(transaction: Transaction<Tables>, clientId: string): Promise<boolean>;
   /** `false` when it is there already. */
@@ -67,6 +68,7 @@ export function createFixedStatements(db: Kysely<Tables>, runLocally?: RunStatem
   const chainMove = db.updateTable('audit_chains').set({ seq: 0, hash: '' }).where('chain', '=', 0).where('seq', '=', 0).compile();
 
   return {
+    ...createEventStatements(db, run, runLocally !== undefined),
     async readHead(transaction) {
       const [row] = (await run(transaction, head, [])).rows;
       if (!row) throw new Error('the record has no revocation log');

@@ -220,7 +220,7 @@ export function createRevocationReads(db: Kysely<Tables>): RevocationReads {
 export function createRevocationRecords(db: Transaction<Tables>, statements: FixedStatements): RevocationRecords {
   return {
     head: () => statements.readHead(db),
-    holdHead: () => holdHead(db),
+    holdHead: () => statements.holdHead(db),
     async isRevoked({ jti, kid, watermarks, rn }) {
       const row = await db
         .selectFrom('revocation_targets')
@@ -247,44 +247,31 @@ export function createRevocationRecords(db: Transaction<Tables>, statements: Fix
     },
     async appendEvent({ n, compact, hash, t, sent }, targets) {
       // who did not hold the head fails here instead of forking the chain
-      const moved = await db
-        .updateTable('revocation_head')
-        .set({ n, h: hash })
-        .where('n', '=', n - 1)
-        .executeTakeFirst();
-      if (moved.numUpdatedRows !== 1n) throw new Error(`position ${n} of the revocation log does not follow its head`);
-      await db
-        .insertInto('revocation_events')
-        .values({ n, compact, hash, t, sent: sent ? 1 : 0 })
-        .execute();
-      await db
-        .insertInto('revocation_targets')
-        .values(targets.map(({ kind, value, exp, revokedBy, note }) => ({ kind, value, exp, n, t, revoked_by: revokedBy, note })))
-        .execute();
+      if (!(await statements.moveHead(db, { n, h: hash }))) throw new Error(`position ${n} of the revocation log does not follow its head`);
+      await statements.addEvent(db, { n, compact, hash, t, sent: sent ? 1 : 0 });
+      await statements.addTargets(
+        db,
+        targets.map(({ kind, value, exp, revokedBy, note }) => ({ kind, value, exp, n, t, revoked_by: revokedBy, note })),
+      );
     },
-    async markSent(positions) {
-      if (positions.length === 0) return;
-      await db.updateTable('revocation_events').set({ sent: 1 }).where('n', 'in', positions).execute();
-    },
+    markSent: (positions) => statements.markSent(db, positions),
     async addRequests(requests) {
-      if (requests.length === 0) return;
-      const rows = requests.map(({ requestedBy, requestId, digest, n, acknowledgedAtMs }) => ({
-        requested_by: requestedBy,
-        request_id: requestId,
-        digest,
-        n,
-        acknowledged_at: acknowledgedAtMs,
-      }));
-      await db.insertInto('revocation_requests').values(rows).execute();
+      await statements.addRequests(
+        db,
+        requests.map(({ requestedBy, requestId, digest, n, acknowledgedAtMs }) => ({
+          requested_by: requestedBy,
+          request_id: requestId,
+          digest,
+          n,
+          acknowledged_at: acknowledgedAtMs,
+        })),
+      );
     },
     async findRequests(names) {
-      if (names.length === 0) return [];
-      const pairs = sql.join(names.map(({ requestedBy, requestId }) => sql`(${requestedBy}, ${requestId})`));
-      const rows = await db
-        .selectFrom('revocation_requests')
-        .selectAll()
-        .where(sql<boolean>`(requested_by, request_id) in (values ${pairs})`)
-        .execute();
+      const rows = await statements.findRequests(
+        db,
+        names.map(({ requestedBy, requestId }) => ({ requested_by: requestedBy, request_id: requestId })),
+      );
       return rows.map((row) => ({
         requestedBy: row.requested_by,
         requestId: row.request_id,
@@ -316,7 +303,7 @@ export function createRevocationRecords(db: Transaction<Tables>, statements: Fix
       const known = await read();
       if (known >= seconds) return known;
       // a longer one waits for revocations under way: they counted on the shorter one, and cover no token that is issued from here on
-      await holdHead(db);
+      await statements.holdHead(db);
       const longest = Math.max(seconds, await read());
       await db
         .insertInto('meta')
@@ -368,15 +355,6 @@ export const requestTimesMigration: Migration = {
 
 async function readHead(db: Kysely<Tables>): Promise<Head> {
   return await db.selectFrom('revocation_head').select(['epoch', 'n', 'h']).executeTakeFirstOrThrow();
-}
-
-// writing the row as it is takes its lock in every engine; SQLite has no SELECT … FOR UPDATE
-async function holdHead(db: Transaction<Tables>): Promise<Head> {
-  return await db
-    .updateTable('revocation_head')
-    .set(({ ref }) => ({ id: ref('id') }))
-    .returning(['epoch', 'n', 'h'])
-    .executeTakeFirstOrThrow();
 }
 
 function fromTargetRow(row: Tables['revocation_targets']): StoredTarget {
