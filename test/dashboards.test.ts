@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -97,8 +98,21 @@ describe.skipIf(!prometheusPath)('promtool', () => {
     expect(stdout.match(/SUCCESS/g)).toHaveLength(ruleFiles.length);
   });
 
-  it('sees each alert fire when it should, and only then', async () => {
-    const { stdout } = await run(promtool, ['test', 'rules', ...testFiles], { cwd: testsDirectory });
+  it('sees each alert fire when it should, with each label that its text names, and only then', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'tokenmesh-rule-tests-'));
+    for (const file of testFiles) {
+      const cases = readFileSync(join(testsDirectory, file), 'utf8').replaceAll('../rules/', `${prometheusDirectory}/rules/`);
+      writeFileSync(join(directory, file), alerts.reduce(askForLabels, cases));
+    }
+    const { stdout } = await run(promtool, ['test', 'rules', ...testFiles], { cwd: directory });
     expect(stdout.match(/SUCCESS/g)).toHaveLength(testFiles.length);
+    rmSync(directory, { recursive: true });
   });
+
+  /** In the case in which an alert fires, asks for one that has each label its text names: it would be left blank otherwise. */
+  function askForLabels(cases: string, { alert, annotations = {} }: (typeof alerts)[number]): string {
+    const names = Object.values(annotations).flatMap((text) => text.match(/(?<=\$labels\.)\w+/g) ?? []);
+    const isThere = [...new Set(names)].map((name) => `, ${name}!=""`).join('');
+    return cases.replace(new RegExp(`name: ${alert} fires\\n.+?ALERTS\\{alertname="${alert}"`, 's'), (found) => found + isThere);
+  }
 });

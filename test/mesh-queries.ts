@@ -75,6 +75,14 @@ export function allQueries(dashboards: readonly Dashboard[], rules: readonly Rul
   return [...new Map(queries.map((query) => [query.expr, query])).values()];
 }
 
+/** What runbooks tell people to ask: each line of theirs that is a query. */
+export function runbookQueries(): readonly Query[] {
+  const directory = fileURLToPath(new URL('../docs/runbooks', import.meta.url));
+  const pages = readdirSync(directory).map((file) => readFileSync(join(directory, file), 'utf8'));
+  const blocks = pages.flatMap((page) => [...page.matchAll(/^```promql\n(.+?)^```$/gms)].map(([, block = '']) => block));
+  return blocks.flatMap((block) => block.trimEnd().split('\n')).map((expr) => ({ expr, labels: [] }));
+}
+
 /** `a > 2 unless b{c="d"}[5m] offset 1h` selects `a` and `b{c="d"}`. */
 function selectorsOf(expr: string): readonly string[] {
   const withoutLists = expr.replace(/\b(by|on)\s*\([^)]*\)/g, '');

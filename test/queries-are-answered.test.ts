@@ -9,7 +9,7 @@ import { address, type ManagedProcess, type Shop, spiffeId, startShop } from '@t
 import { importSigningKey, signClientAssertion } from '@tokenmesh/token';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fetchFromFacade, withFacade } from './facade-of-shop.ts';
-import { allQueries, type Query, readDashboards, readRules } from './mesh-queries.ts';
+import { allQueries, type Query, readDashboards, readRules, runbookQueries } from './mesh-queries.ts';
 import { query, startPrometheus } from './prometheus-server.ts';
 
 const prometheusPath = process.env.TOKENMESH_PROMETHEUS;
@@ -51,11 +51,11 @@ describe.skipIf(!prometheusPath)('a real Prometheus that scrapes the sample mesh
     await shop?.close();
   });
 
-  it('answers every query of a dashboard or a rule, and none that asks for what is not there', async () => {
+  it('answers every query of a dashboard, a rule or a runbook, and none that asks for what is not there', async () => {
     const noSuchMetric: Query = { expr: 'sum(tokenmesh_no_such_metric)', labels: [] };
     const noSuchLabel: Query = { expr: 'sum by (job) (up)', labels: ['no_such_label'] };
     const wrong = [noSuchMetric, noSuchLabel];
-    const queries = allQueries(readDashboards(), readRules());
+    const queries = [...allQueries(readDashboards(), readRules()), ...runbookQueries()];
     const inTrouble = (one: Query) => Object.values(ofTroubleWith).some((trouble) => trouble.test(one.expr));
     const answered = new Set<Query>();
     /** Does something until all of these were answered; a round takes less than a second, and a few are enough. */

@@ -4,10 +4,10 @@ const of = ['observation'];
 const alerts = 'deploy/prometheus/rules/alerts.yml';
 const anomalies = 'deploy/prometheus/rules/anomalies.yml';
 const dashboardsTest = 'test/dashboards.test.ts';
-const firing = { file: dashboardsTest, title: 'sees each alert fire when it should, and only then' };
+const firing = { file: dashboardsTest, title: 'sees each alert fire when it should, with each label that its text names, and only then' };
 const answered = {
   file: 'test/queries-are-answered.test.ts',
-  title: 'answers every query of a dashboard or a rule, and none that asks for what is not there',
+  title: 'answers every query of a dashboard, a rule or a runbook, and none that asks for what is not there',
 };
 
 /** What dashboards and alerts ask Prometheus. */
@@ -34,6 +34,20 @@ export const observationMutations: readonly Mutation[] = [
     find: 'error_type=~"_OTHER|KEYS_UNAVAILABLE|EXCHANGE_OVERLOADED"',
     put: 'error_type=~"INTERNAL|UNAVAILABLE"',
     fails: answered,
+  },
+  {
+    of,
+    file: 'docs/runbooks/VerifierLagging.md',
+    find: '\ntokenmesh_verifiers_lag\n',
+    put: '\ntokenmesh_verifier_lag\n',
+    fails: answered,
+  },
+  {
+    of,
+    file: anomalies,
+    find: 'summary: "a refresh token of {{ $labels.tokenmesh_workload }} was used twice"',
+    put: 'summary: "a refresh token of {{ $labels.tokenmesh_client }} was used twice"',
+    fails: firing,
   },
   {
     of,
