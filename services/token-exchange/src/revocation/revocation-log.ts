@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { setImmediate as turn } from 'node:timers/promises';
 import { type Context, context } from '@opentelemetry/api';
 import type { RevocationView } from '@tokenmesh/interceptor';
 import type { FeedPublisher, Target } from '@tokenmesh/revocation';
@@ -28,7 +28,8 @@ import { type StreamFinding, startStreamAuditor } from './stream-auditor.ts';
 /** The revocation log as this process writes and applies it, and the source of checkpoints and snapshots. Others may write to the same record. */
 export interface RevocationLog extends LogStatements {
   /**
-   * Makes a revocation durable, puts it into force here, and broadcasts it. Calls within 2 ms share one event, one signature and one commit.
+   * Makes a revocation durable, puts it into force here, and broadcasts it. Calls that come together, or while others are being committed, share one
+   * event, one signature and one commit. One that comes alone waits for nobody.
    *
    * @throws {TokenError} REQUEST_INVALID when the request id was used for something else, or is longer than 256 characters.
    * @throws {Error} When the record did not take it: nothing is revoked then.
@@ -79,7 +80,7 @@ export interface RevocationLogOptions {
   readonly newId: () => string;
 }
 
-/** Concurrent revocations wait this long for one another: a signature and a commit cost about as much. */
+/** Revocations wait for one another at most this long while more of them come: a signature and a commit cost about as much. */
 const batchWindowMs = 2;
 const checkpointIntervalMs = 1000;
 const housekeepingIntervalMs = 30_000;
@@ -125,9 +126,21 @@ export async function openRevocationLog(options: RevocationLogOptions): Promise<
   let draining: Promise<void> | undefined;
 
   async function drain(): Promise<void> {
-    await delay(batchWindowMs);
-    while (waiting.length > 0) await commit(takeBatch(waiting));
+    while (waiting.length > 0) {
+      await gather();
+      await commit(takeBatch(waiting));
+    }
     draining = undefined;
+  }
+
+  /** What came together, or during the commit before, is read from its connections within a turn of the event loop or two. */
+  async function gather(): Promise<void> {
+    const until = monotonicNow() + batchWindowMs;
+    let known: number;
+    do {
+      known = waiting.length;
+      await turn();
+    } while (waiting.length > known && monotonicNow() < until);
   }
 
   async function commit(batch: readonly Pending[]): Promise<void> {
