@@ -205,8 +205,8 @@ export const interceptorMutations: readonly Mutation[] = [
   {
     of: ['T-42'],
     file: 'packages/token/src/client-assertion.ts',
-    find: 'return { unverified: true, clientId: clientIdOf(jws), kid: jws.kid };',
-    put: 'return { unverified: true, clientId: clientIdOf(jws), kid: jws.kid, jti: String(jws.payload.jti), exp: 0 };',
+    find: '    this.kid = jws.kid;\n',
+    put: '    this.kid = jws.kid;\n    Object.assign(this, { jti: jws.payload.jti, exp: 0 });\n',
     fails: {
       file: 'packages/token/src/client-assertion.test.ts',
       title: 'T-42 what was only read says that it is unverified, and does not pass for what was verified',

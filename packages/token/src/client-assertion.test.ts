@@ -1,6 +1,12 @@
 import { SignJWT } from 'jose';
 import { describe, expect, test } from 'vitest';
-import { readClientAssertion, signClientAssertion, type VerifiedClientAssertion, verifyClientAssertion } from './client-assertion.ts';
+import {
+  readClientAssertion,
+  signClientAssertion,
+  type UnverifiedClientAssertion,
+  type VerifiedClientAssertion,
+  verifyClientAssertion,
+} from './client-assertion.ts';
 import { tokenTypes } from './jws.ts';
 import { exportJwk, generateSigningKey, importJwks } from './keys.ts';
 import { headerWith, issuedAt, key, reasonOf, signAnything } from './testing.ts';
@@ -11,7 +17,8 @@ const audience = 'https://token-exchange.shop.test';
 const keys = importJwks([exportJwk(key)]);
 const signing = { clientId, audience, key, now: () => issuedAt * 1000 + 999, newId: () => 'id-1' };
 const at = (seconds: number) => ({ audience, keys, now: () => seconds * 1000 });
-const verify = (compact: string, options = {}) => verifyClientAssertion(compact, { ...at(issuedAt), ...options });
+const verifyRead = (read: UnverifiedClientAssertion, options = {}) => verifyClientAssertion(read, { ...at(issuedAt), ...options });
+const verify = (compact: string, options = {}) => verifyRead(readClientAssertion(compact), options);
 
 const claims = { iss: clientId, sub: clientId, aud: audience, exp: issuedAt + 30, iat: issuedAt, jti: 'id-1' };
 const header = headerWith({ typ: tokenTypes.clientAssertion });
@@ -132,14 +139,23 @@ describe('a client assertion', () => {
   test('is judged anew each time, whatever the same text came to before', () => {
     const compact = assertionWith({});
     const impostor = importJwks([exportJwk(generateSigningKey('ES256', key.kid))]);
-    expect(readClientAssertion(compact).clientId).toBe(clientId);
-    expect(causeOf(() => verify(compact, { keys: impostor }))).toBe('TOKEN_SIGNATURE_INVALID');
-    expect(verify(compact).clientId).toBe(clientId);
-    expect(causeOf(() => verify(compact, { keys: impostor }))).toBe('TOKEN_SIGNATURE_INVALID');
-    expect(causeOf(() => verify(compact, { audience: 'https://b.test' }))).toBe('AUDIENCE_MISMATCH');
-    expect(causeOf(() => verify(compact, at(issuedAt + 35)))).toBe('TOKEN_EXPIRED');
+    const read = readClientAssertion(compact);
+    expect(read.clientId).toBe(clientId);
+    expect(causeOf(() => verifyRead(read, { keys: impostor }))).toBe('TOKEN_SIGNATURE_INVALID');
+    expect(verifyRead(read).clientId).toBe(clientId);
+    expect(causeOf(() => verifyRead(read, { keys: impostor }))).toBe('TOKEN_SIGNATURE_INVALID');
+    expect(causeOf(() => verifyRead(read, { audience: 'https://b.test' }))).toBe('AUDIENCE_MISMATCH');
+    expect(causeOf(() => verifyRead(read, at(issuedAt + 35)))).toBe('TOKEN_EXPIRED');
     expect(causeOf(() => verify(`${compact}A`))).toBe('TOKEN_SIGNATURE_INVALID');
     expect(causeOf(() => verify(assertionWith({ jti: '' })))).toBe('TOKEN_MALFORMED');
+  });
+
+  test('is verified for whom its text names, and only as it was read', () => {
+    const read = readClientAssertion(assertionWith({}));
+    expect(() => verifyRead({ ...read })).toThrow(TypeError);
+    // @ts-expect-error The compiler refuses a text, which was not read; who does not ask it gets an error that does not hold the text.
+    expect(() => verifyRead(assertionWith({}))).toThrow('assertion must be what readClientAssertion returned');
+    expect(verifyRead(Object.assign(read, { clientId: 'spiffe://shop.test/gateway' })).clientId).toBe(clientId);
   });
 
   test.each(['exp', 'iat', 'nbf'])('must have %s as a number', (name) => {

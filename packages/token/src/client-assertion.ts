@@ -41,15 +41,32 @@ export interface UnverifiedClientAssertion {
 }
 
 /**
- * Reads whose assertion this claims to be, WITHOUT verifying it.
+ * Reads whose assertion this claims to be, WITHOUT verifying it: {@link verifyClientAssertion} does that.
  *
- * @throws {TokenError} `CLIENT_AUTHENTICATION_FAILED`
+ * @throws {TokenError} `CLIENT_AUTHENTICATION_FAILED`: it has not the shape of one (`typ` `client-authentication+jwt`, or what OAuth clients in general
+ *   write: `JWT` or none), or `iss` is not `sub`; the cause says what.
  */
 export function readClientAssertion(compact: string): UnverifiedClientAssertion {
-  return asAuthenticationFailure(() => {
-    const jws = parseClientAssertion(compact);
-    return { unverified: true, clientId: clientIdOf(jws), kid: jws.kid };
-  });
+  return asAuthenticationFailure(() => new ReadAssertion(parseJws(compact, { typ: tokenTypes.clientAssertion, allowUntyped: true })));
+}
+
+/** Holds what was parsed where nobody prints or copies it: it is the credential itself. */
+class ReadAssertion implements UnverifiedClientAssertion {
+  readonly unverified = true;
+  readonly clientId: string;
+  readonly kid: string;
+  readonly #jws: ParsedJws;
+
+  constructor(jws: ParsedJws) {
+    this.clientId = clientIdOf(jws);
+    this.kid = jws.kid;
+    this.#jws = jws;
+  }
+
+  static jwsOf(assertion: UnverifiedClientAssertion): ParsedJws {
+    if (!(assertion instanceof ReadAssertion)) throw new TypeError('assertion must be what readClientAssertion returned');
+    return assertion.#jws;
+  }
 }
 
 /** A client that proved to hold its key. */
@@ -63,21 +80,22 @@ export interface VerifiedClientAssertion {
 }
 
 /**
- * Verifies a client assertion: the shape (`typ` `client-authentication+jwt`, or what OAuth clients in general write: `JWT` or none), the
- * signature, `iss` = `sub`, `aud`, the times, and a life of at most 60 s.
+ * Verifies a client assertion: beside its shape and `iss` = `sub`, without which it could not be read, the signature, `aud`, the times, and a life of at
+ * most 60 s.
  *
  * Does NOT check that the `jti` is new: only a store that all replicas share can, and the caller must.
  *
+ * @param assertion As {@link readClientAssertion} returned it, and no copy. It can be verified again: each time anew.
  * @param options.audience The issuer. `aud` must be this text; a list is refused, even of one.
- * @param options.keys The registered keys of the client that {@link readClientAssertion} named, and of no other.
+ * @param options.keys The registered keys of the client that `assertion` names, and of no other.
  * @param options.now Milliseconds since epoch.
  * @param options.clockToleranceSeconds 0…5; default 5.
  * @throws {TokenError} `CLIENT_AUTHENTICATION_FAILED`, always; the cause says why.
- * @throws {TypeError} An option is missing or out of range.
+ * @throws {TypeError} An option is missing or out of range, or `assertion` was not read here.
  * @see RFC 7523 section 3, and its bis draft
  */
 export function verifyClientAssertion(
-  compact: string,
+  assertion: UnverifiedClientAssertion,
   options: {
     readonly audience: string;
     readonly keys: ReadonlyMap<string, VerificationKey>;
@@ -88,8 +106,8 @@ export function verifyClientAssertion(
   const { audience, keys, now, clockToleranceSeconds = 5 } = options;
   if (typeof audience !== 'string' || audience === '') throw new TypeError('audience must be a text that is not empty');
   if (!(clockToleranceSeconds >= 0 && clockToleranceSeconds <= 5)) throw new TypeError('clockToleranceSeconds must be 0 to 5');
+  const jws = ReadAssertion.jwsOf(assertion);
   return asAuthenticationFailure(() => {
-    const jws = parseClientAssertion(compact);
     const key = keys.get(jws.kid);
     if (key === undefined) throw new TokenError('SIGNING_KEY_UNKNOWN', 'the client has no key of this kid');
     checkSignature(jws, key);
@@ -106,17 +124,6 @@ export function verifyClientAssertion(
 }
 
 const jtiGrammar = /^[!-~]{1,128}$/;
-
-/** What was parsed last, and is not verified by that: an issuer reads an assertion for its allowance, for its keys, and to verify it. */
-let latest: { readonly compact: string; readonly jws: ParsedJws } | undefined;
-
-function parseClientAssertion(compact: string): ParsedJws {
-  const last = latest;
-  latest = undefined; // a text is compared once: no guess after guess can be measured against it
-  const jws = last?.compact === compact ? last.jws : parseJws(compact, { typ: tokenTypes.clientAssertion, allowUntyped: true });
-  latest = { compact, jws };
-  return jws;
-}
 
 function clientIdOf({ payload: { iss, sub } }: ParsedJws): string {
   if (typeof iss !== 'string' || iss === '' || iss !== sub)

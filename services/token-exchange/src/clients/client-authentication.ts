@@ -124,10 +124,10 @@ async function authenticate(request: ClientParameters, issuer: Issuer, { certifi
 }
 
 function byAssertion({ client_id, client_assertion }: ClientParameters, { config, now }: Issuer): Omit<Authenticated, 'method'> {
-  const { clientId } = readClientAssertion(client_assertion);
-  if (client_id && client_id !== clientId) throw failed('client_id is not the subject of the assertion');
-  const client = registered(clientId, config);
-  const { jti, exp } = verifyClientAssertion(client_assertion, { audience: config.issuer, keys: client.keys, now });
+  const unverified = readClientAssertion(client_assertion);
+  if (client_id && client_id !== unverified.clientId) throw failed('client_id is not the subject of the assertion');
+  const client = registered(unverified.clientId, config);
+  const { jti, exp } = verifyClientAssertion(unverified, { audience: config.issuer, keys: client.keys, now });
   return { client, singleUse: { issuedBy: client.id, jti, exp } };
 }
 
