@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { drawChart } from './draw-chart.ts';
 import type { Series } from './measure.ts';
@@ -43,12 +43,11 @@ export type ChartName = keyof typeof charts;
 /**
  * Draws every chart that has a line.
  *
- * @param directory Made when it is not there.
+ * @param directory That is there.
  * @param run What is written beneath: when and on what it was measured.
  * @returns Paths of the files that were written.
  */
 export async function writeCharts(directory: string, series: readonly Series[], run: string): Promise<readonly string[]> {
-  await mkdir(directory, { recursive: true });
   const written: string[] = [];
   // the cast holds: they are its names
   for (const name of Object.keys(charts) as ChartName[]) {

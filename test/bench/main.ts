@@ -1,5 +1,6 @@
 // `pnpm bench [suite…]`: see --help.
 import { execFileSync } from 'node:child_process';
+import { mkdir } from 'node:fs/promises';
 import { type BenchArguments, help, parseBenchArguments } from './bench-arguments.ts';
 import { writeCharts } from './charts.ts';
 import { compare, hasRegressed, historyFile, lastRecorded, readHistory, recordRun } from './history.ts';
@@ -16,14 +17,39 @@ function readArguments(): BenchArguments | undefined {
   try {
     return parseBenchArguments(process.argv.slice(2));
   } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : error}\n\n${help}`);
-    process.exitCode = 2;
+    giveUp(2, `${messageOf(error)}\n\n${help}`);
     return undefined;
   }
 }
 
+/** Whether what a run needs is there: said before it, and not when half an hour is over. */
+async function isPrepared(charts: string | undefined): Promise<boolean> {
+  try {
+    if (charts !== undefined) await mkdir(charts, { recursive: true });
+  } catch (error) {
+    giveUp(2, `--charts needs a directory: ${messageOf(error)}\n`);
+    return false;
+  }
+  try {
+    execFileSync('taskset', ['-cp', '1', String(process.pid)], { stdio: 'pipe' }); // servers have the other processor to themselves
+  } catch (error) {
+    giveUp(1, `Linux with taskset and two processors is needed: ${messageOf(error)}\n`);
+    return false;
+  }
+  return true;
+}
+
+function giveUp(exitCode: number, text: string): void {
+  process.stderr.write(text);
+  process.exitCode = exitCode;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
 async function run({ names, quick, json, compare: isCompared, record, charts }: BenchArguments): Promise<void> {
-  execFileSync('taskset', ['-cp', '1', String(process.pid)]); // servers have the other processor to themselves
+  if (!(await isPrepared(charts))) return;
   const facts = runFacts(quick, Date.now);
   const history = await readHistory(historyFile);
   const expected = names.map((name) => ({ name, seconds: lastRecorded(history, name, quick)?.seconds }));
@@ -50,6 +76,8 @@ async function run({ names, quick, json, compare: isCompared, record, charts }: 
   }
   if (record) await recordRun(historyFile, facts, results);
   const series = results.flatMap((result) => result.series ?? []);
-  if (charts !== undefined)
-    for (const file of await writeCharts(charts, series, describeRun(facts))) process.stderr.write(`drew ${file}\n`);
+  if (charts === undefined) return;
+  const drawn = await writeCharts(charts, series, describeRun(facts));
+  for (const file of drawn) process.stderr.write(`drew ${file}\n`);
+  if (drawn.length === 0) process.stderr.write(`drew nothing: no chart is of ${names.join(' or ')}\n`);
 }
