@@ -58,22 +58,14 @@ export function testFeedTransport({
     await inbox.next('up');
     await path.interrupt();
     await inbox.next('down');
-    await path.restore();
-    await inbox.next('up');
-    const compact = record.beat();
-    assert.equal(await inbox.next('checkpoint'), compact);
-    await inbox.close();
+    await comesBack(record, path, inbox);
   });
 
   onPath('says that a path which is cut from the start is down, and opens it once it can', async (record, path) => {
     await path.interrupt();
     const inbox = subscribe(path.transport);
     await inbox.next('down');
-    await path.restore();
-    await inbox.next('up');
-    const compact = record.beat();
-    assert.equal(await inbox.next('checkpoint'), compact);
-    await inbox.close();
+    await comesBack(record, path, inbox);
   });
 
   onPath('delivers nothing once the subscription is closed, and closes twice', async (record, { transport }) => {
@@ -94,6 +86,15 @@ export function testFeedTransport({
     await inbox.next('down');
     await inbox.close();
   });
+}
+
+/** Restores a path that is cut: it opens by itself, and carries what is sent from then on. */
+async function comesBack(record: MemoryRecord, path: OpenedPath, inbox: ReturnType<typeof subscribe>): Promise<void> {
+  await path.restore();
+  await inbox.next('up');
+  const compact = record.beat();
+  assert.equal(await inbox.next('checkpoint'), compact);
+  await inbox.close();
 }
 
 type Arrival = 'event' | 'checkpoint' | 'up' | 'down';
