@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
+import { credentials, type ServiceError } from '@grpc/grpc-js';
 import { refusalOf, unary } from '@tokenmesh/interceptor';
 import { tokenmesh } from '@tokenmesh/proto';
 import { genesisHash, openEvent, type Target } from '@tokenmesh/revocation';
@@ -13,6 +13,7 @@ import { exportJwk, importJwks } from '@tokenmesh/token';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createTestCertificate } from './clients/test-certificate.ts';
 import { hasPostgres, startTestPostgres, type TestPostgres } from './record/test-postgres.ts';
+import { bearerOf } from './test-bearer.ts';
 import { authenticate, issuerUrl, keyOf, mesh, operator, own, temporaryDirectory } from './testing.ts';
 
 const main = fileURLToPath(new URL('./main.ts', import.meta.url));
@@ -76,10 +77,9 @@ async function serve() {
   const admin = new tokenmesh.Admin(address, tls);
   const feed = new tokenmesh.RevocationFeed(address, tls);
   const request = () => ({ ...authenticate(operator, Date.now), grant_type: 'client_credentials', audience: own });
-  const metadata = new Metadata();
-  metadata.set('authorization', `Bearer ${(await unary(exchange, 'exchangeToken', request())).access_token}`);
+  const options = await bearerOf(exchange, operator);
   return {
-    ...{ exchange, admin, feed, request, options: { metadata } },
+    ...{ exchange, admin, feed, request, options },
     close() {
       for (const client of [exchange, admin, feed]) client.close();
     },

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { type Client, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
+import { type Client, credentials, type ServiceError, status } from '@grpc/grpc-js';
 import { refusalOf, unary } from '@tokenmesh/interceptor';
 import { tokenmesh } from '@tokenmesh/proto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -9,6 +9,7 @@ import type { Config } from './config/config.ts';
 import { openSqliteStore } from './record/sqlite.ts';
 import type { Store } from './record/store.ts';
 import { startTokenExchange, type TokenExchangeServer } from './server.ts';
+import { bearerOf } from './test-bearer.ts';
 import {
   authenticate,
   createTestLog,
@@ -101,9 +102,7 @@ describe('a change of the configuration', () => {
     const exchange = open(tokenmesh.TokenExchange);
     const feed = open(tokenmesh.RevocationFeed);
     const streamOf = async (clientId: string) => {
-      const metadata = new Metadata();
-      metadata.set('authorization', `Bearer ${(await unary(exchange, 'exchangeToken', request(clientId, own))).access_token}`);
-      const stream = feed.sync(metadata);
+      const stream = feed.sync((await bearerOf(exchange, clientId)).metadata);
       stream.resume();
       await once(stream, 'metadata');
       return stream;

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { type Client, type ClientReadableStream, credentials, Metadata, status } from '@grpc/grpc-js';
+import { type Client, type ClientReadableStream, credentials, status } from '@grpc/grpc-js';
 import { unary } from '@tokenmesh/interceptor';
 import { tokenmesh, type WatchEventsRequest, type WatchEventsResponse } from '@tokenmesh/proto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -10,6 +10,7 @@ import type { Config } from '../config/config.ts';
 import { openSqliteStore } from '../record/sqlite.ts';
 import type { Store } from '../record/store.ts';
 import { startTokenExchange, type TokenExchangeServer } from '../server.ts';
+import { bearerOf } from '../test-bearer.ts';
 import {
   authenticate,
   createTestLog,
@@ -19,7 +20,6 @@ import {
   newId,
   operator,
   orders,
-  own,
   payments,
   temporaryDirectory,
   testConfig,
@@ -57,12 +57,6 @@ const file = () => join(directory.path, 'record.db');
 const tokenOf = (clientId: string, audience: string, more: object = {}) =>
   unary(exchange, 'exchangeToken', { ...authenticate(clientId, Date.now), grant_type: 'client_credentials', audience, ...more });
 
-async function bearer(clientId = operator): Promise<Metadata> {
-  const metadata = new Metadata();
-  metadata.set('authorization', `Bearer ${(await tokenOf(clientId, own)).access_token}`);
-  return metadata;
-}
-
 const jtiOf = (token: string): string => JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()).jti;
 
 function tamper(statement: string): void {
@@ -86,7 +80,7 @@ describe('the audit over gRPC', () => {
     const subject = (await tokenOf(gateway, orders)).access_token;
     const parameters = { grant_type: tokenExchangeGrant, subject_token: subject, subject_token_type: accessTokenType };
     const { access_token } = await tokenOf(orders, payments, parameters);
-    const metadata = await bearer();
+    const { metadata } = await bearerOf(exchange, operator);
     const { events } = await unary(admin, 'queryEvents', { jti: jtiOf(access_token) }, { metadata });
     expect(events).toHaveLength(1);
     expect(events[0]).toMatchObject({
@@ -102,7 +96,7 @@ describe('the audit over gRPC', () => {
   });
 
   it('holds revocations, suspensions, key changes and configurations with who made them', async () => {
-    const metadata = await bearer();
+    const { metadata } = await bearerOf(exchange, operator);
     const targets = [{ kind: 'subject', value: gateway }];
     await unary(admin, 'addRevocation', { targets, note: 'stolen' }, { metadata });
     await unary(admin, 'suspendWorkload', { client_id: gateway }, { metadata });
@@ -128,7 +122,7 @@ describe('the audit over gRPC', () => {
   });
 
   it('holds refusals: who was refused and why, of whoever did not prove it only the claim', async () => {
-    const metadata = await bearer();
+    const { metadata } = await bearerOf(exchange, operator);
     await expect(tokenOf(gateway, orders, { scope: 'orders.delete' })).rejects.toMatchObject({ code: status.PERMISSION_DENIED });
     const stranger = { ...authenticate(orders, Date.now), client_id: gateway };
     await expect(unary(exchange, 'revokeToken', { ...stranger, token: 't' })).rejects.toMatchObject({ code: status.UNAUTHENTICATED });
@@ -153,7 +147,7 @@ describe('the audit over gRPC', () => {
 
   it('comes page by page, and refuses a page token of its caller’s own making', async () => {
     for (let n = 0; n < 5; n++) await tokenOf(gateway, orders);
-    const metadata = await bearer();
+    const { metadata } = await bearerOf(exchange, operator);
     const seen: number[] = [];
     let page_token = '';
     do {
@@ -169,7 +163,7 @@ describe('the audit over gRPC', () => {
   });
 
   it('is streamed live to who watches, filtered, and the stream ends when the service stops', async () => {
-    const metadata = await bearer();
+    const { metadata } = await bearerOf(exchange, operator);
     const open = (request: Partial<WatchEventsRequest>) => admin.watchEvents(request, metadata);
     const [all, ofGateway] = [open({}), open({ client_id: gateway, kind: 'token.issued' })];
     await Promise.all([once(all, 'metadata'), once(ofGateway, 'metadata')]);
@@ -183,8 +177,7 @@ describe('the audit over gRPC', () => {
   });
 
   it('is for operators with admin.read alone', async () => {
-    const metadata = new Metadata();
-    metadata.set('authorization', `Bearer ${(await tokenOf(operator, own, { scope: 'admin.revoke' })).access_token}`);
+    const { metadata } = await bearerOf(exchange, operator, 'admin.revoke');
     await expect(unary(admin, 'queryEvents', {}, { metadata })).rejects.toMatchObject({ code: status.PERMISSION_DENIED });
   });
 });

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, constants } from 'node:http2';
 import { join } from 'node:path';
-import { credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
+import { credentials, type ServiceError, status } from '@grpc/grpc-js';
 import { createMesh, privateKeyJwt, refusalOf, unary } from '@tokenmesh/interceptor';
 import { tokenmesh } from '@tokenmesh/proto';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
@@ -10,8 +10,8 @@ import type { Config } from '../config/config.ts';
 import { openSqliteStore } from '../record/sqlite.ts';
 import type { Store } from '../record/store.ts';
 import { startTokenExchange, type TokenExchangeServer } from '../server.ts';
+import { bearerOf } from '../test-bearer.ts';
 import {
-  authenticate,
   createTestLog,
   encryption,
   gateway,
@@ -19,7 +19,6 @@ import {
   newId,
   operator,
   orders,
-  own,
   payments,
   temporaryDirectory,
   testConfig,
@@ -43,18 +42,11 @@ async function start(snapshots: number): Promise<void> {
   feed = new tokenmesh.RevocationFeed(`localhost:${server.port}`, tls);
 }
 
-async function bearer(clientId: string): Promise<Metadata> {
-  const request = { ...authenticate(clientId, Date.now), grant_type: 'client_credentials', audience: own };
-  const metadata = new Metadata();
-  metadata.set('authorization', `Bearer ${(await unary(exchange, 'exchangeToken', request)).access_token}`);
-  return metadata;
-}
-
 /** Revokes so many targets, in requests of 500. */
 async function revoke(count: number): Promise<void> {
   const admin = new tokenmesh.Admin(`localhost:${server.port}`, credentials.createSsl(cert));
   onTestFinished(() => admin.close());
-  const metadata = await bearer(operator);
+  const { metadata } = await bearerOf(exchange, operator);
   for (let from = 0; from < count; from += 500) {
     const targets = Array.from({ length: 500 }, (_, index) => ({ kind: 'subject', value: `s${from + index}` }));
     await unary(admin, 'addRevocation', { targets }, { metadata });
@@ -66,7 +58,8 @@ async function hold(clientId: string): Promise<{ cancel(): void }> {
   const session = connect(`https://localhost:${server.port}`, { ca: cert });
   session.on('error', () => undefined); // the server ends it in the end
   onTestFinished(() => session.destroy());
-  const [authorization = ''] = (await bearer(clientId)).get('authorization').map(String);
+  const { metadata } = await bearerOf(exchange, clientId);
+  const [authorization = ''] = metadata.get('authorization').map(String);
   const headers = { ':method': 'POST', ':path': '/tokenmesh.v1.RevocationFeed/GetSnapshot', 'content-type': 'application/grpc' };
   const stream = session.request({ ...headers, te: 'trailers', authorization });
   stream.end(Buffer.alloc(5)); // an empty message
@@ -76,7 +69,7 @@ async function hold(clientId: string): Promise<{ cancel(): void }> {
 
 /** How many chunks a snapshot has, or the refusal. */
 async function read(clientId: string) {
-  const stream = feed.getSnapshot({}, await bearer(clientId));
+  const stream = feed.getSnapshot({}, (await bearerOf(exchange, clientId)).metadata);
   let chunks = 0;
   try {
     for await (const { chunk } of stream) if (chunk) chunks++;

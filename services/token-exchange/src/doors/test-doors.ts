@@ -2,15 +2,15 @@
 import { Agent, request } from 'node:https';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { credentials, Metadata } from '@grpc/grpc-js';
-import { unary } from '@tokenmesh/interceptor';
+import { credentials, type Metadata } from '@grpc/grpc-js';
 import { tokenmesh } from '@tokenmesh/proto';
 import { createTestCertificate } from '../clients/test-certificate.ts';
 import type { Config } from '../config/config.ts';
 import { openSqliteStore } from '../record/sqlite.ts';
 import type { Store } from '../record/store.ts';
 import { startTokenExchange } from '../server.ts';
-import { authenticate, createTestLog, encryption, issuerUrl, newId, own, temporaryDirectory, testConfig } from '../testing.ts';
+import { bearerOf } from '../test-bearer.ts';
+import { createTestLog, encryption, issuerUrl, newId, temporaryDirectory, testConfig } from '../testing.ts';
 
 /** What came back over HTTP. */
 export interface HttpAnswer {
@@ -75,12 +75,7 @@ export async function openTestDoors(changes: Partial<Config> = {}): Promise<Test
         sent.end(body);
       });
     },
-    async bearer(clientId, scope = '') {
-      const asked = { ...authenticate(clientId, Date.now), grant_type: 'client_credentials', audience: own, scope };
-      const metadata = new Metadata();
-      metadata.set('authorization', `Bearer ${(await unary(exchange, 'exchangeToken', asked)).access_token}`);
-      return { metadata };
-    },
+    bearer: (clientId, scope) => bearerOf(exchange, clientId, scope),
     record() {
       const database = new DatabaseSync(file, { readOnly: true });
       try {

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
+import { credentials, type Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import { refusalOf, unary } from '@tokenmesh/interceptor';
 import { type AccessRule, type SimulateRequest, tokenmesh } from '@tokenmesh/proto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -8,6 +8,7 @@ import { createTestCertificate } from '../clients/test-certificate.ts';
 import { openSqliteStore } from '../record/sqlite.ts';
 import type { Store } from '../record/store.ts';
 import { startTokenExchange, type TokenExchangeServer } from '../server.ts';
+import { bearerOf } from '../test-bearer.ts';
 import {
   authenticate,
   createTestLog,
@@ -55,7 +56,7 @@ beforeAll(async () => {
   const tls = credentials.createSsl(cert);
   exchange = new tokenmesh.TokenExchange(`localhost:${server.port}`, tls);
   admin = new tokenmesh.Admin(`localhost:${server.port}`, tls);
-  calling = await bearer(operator);
+  calling = await bearerOf(exchange, operator);
 });
 afterAll(async () => {
   for (const client of [exchange, admin]) client.close();
@@ -65,13 +66,6 @@ afterAll(async () => {
 });
 
 type Question = Parameters<typeof admin.simulate>[0];
-
-async function bearer(clientId: string): Promise<{ readonly metadata: Metadata }> {
-  const metadata = new Metadata();
-  const request = { ...authenticate(clientId, Date.now), grant_type: 'client_credentials', audience: own };
-  metadata.set('authorization', `Bearer ${(await unary(exchange, 'exchangeToken', request)).access_token}`);
-  return { metadata };
-}
 
 const ask = (question: Question) => unary(admin, 'simulate', question, calling);
 const alone = (client_id: string, audience: string, scope = ''): Question => ({
@@ -366,7 +360,7 @@ describe('Simulate', () => {
   });
 
   it('needs the scope admin.read', async () => {
-    const refused = unary(admin, 'simulate', alone(gateway, orders), await bearer(gateway));
+    const refused = unary(admin, 'simulate', alone(gateway, orders), await bearerOf(exchange, gateway));
     await expect(refused).rejects.toMatchObject({ code: status.PERMISSION_DENIED });
   });
 

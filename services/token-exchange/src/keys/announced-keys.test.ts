@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { credentials, Metadata } from '@grpc/grpc-js';
+import { credentials } from '@grpc/grpc-js';
 import { createMesh, type Mesh, privateKeyJwt, unary } from '@tokenmesh/interceptor';
 import { tokenmesh } from '@tokenmesh/proto';
 import { shopPackage } from '@tokenmesh/proto/shop';
@@ -8,8 +8,8 @@ import { expect, it, onTestFinished, vi } from 'vitest';
 import { createTestCertificate } from '../clients/test-certificate.ts';
 import { openSqliteStore } from '../record/sqlite.ts';
 import { startTokenExchange } from '../server.ts';
+import { bearerOf } from '../test-bearer.ts';
 import {
-  authenticate,
   createTestIssuer,
   createTestLog,
   encryption,
@@ -20,7 +20,6 @@ import {
   newId,
   operator,
   orders,
-  own,
   payments,
   temporaryDirectory,
   testConfig,
@@ -54,15 +53,9 @@ async function start() {
     verifiers.push(verifier);
   }
   await Promise.all(verifiers.map((verifier) => verifier.ready()));
-  const asOperator = async () => {
-    const request = { ...authenticate(operator, Date.now), grant_type: 'client_credentials', audience: own };
-    const metadata = new Metadata();
-    metadata.set('authorization', `Bearer ${(await unary(exchange, 'exchangeToken', request)).access_token}`);
-    return { metadata };
-  };
   return {
     async withdraw(kid: string) {
-      await unary(admin, 'withdrawKey', { kid }, await asOperator());
+      await unary(admin, 'withdrawKey', { kid }, await bearerOf(exchange, operator));
     },
     published: async () => (await unary(exchange, 'getJwks', {})).keys.map(({ kid }) => kid).sort(),
     known: () => verifiers.map((verifier) => verifier.describe().issuers[0]?.kids.toSorted()),
