@@ -1,4 +1,4 @@
-import { execFile, spawn } from 'node:child_process';
+import { execFile, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
@@ -51,6 +51,14 @@ it('finds a token in what a program prints that is run to its end, and the calle
   const { stdout } = await promisify(execFile)(process.execPath, ['-e', `console.log('${token}')`]);
   expect(stdout).toBe(`${token}\n`);
   expect(takeLeaked()).toContain(`stdout of ${process.execPath}: ${found}`);
+});
+
+it.each([
+  ['spawnSync', (script: string) => spawnSync(process.execPath, ['-e', script], { encoding: 'utf8' }).stdout],
+  ['execFileSync', (script: string) => execFileSync(process.execPath, ['-e', script], { encoding: 'utf8' })],
+])('finds a token in what a program prints that %s waits for', (_, printed) => {
+  expect(printed(`process.stdout.write('${token}')`)).toBe(token);
+  expect(takeLeaked()).toContain(`output of ${process.execPath}: ${found}`);
 });
 
 it('finds a token in an attribute of a span that is exported', async () => {

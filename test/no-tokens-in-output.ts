@@ -1,4 +1,4 @@
-import { ChildProcess } from 'node:child_process';
+import childProcess, { ChildProcess } from 'node:child_process';
 import fs from 'node:fs';
 import http2 from 'node:http2';
 import { syncBuiltinESMExports } from 'node:module';
@@ -46,6 +46,25 @@ function watchProcesses(): void {
     for (const stream of ['stdout', 'stderr'] as const) watchArriving(this[stream], `${stream} of ${options.file}`);
     return failed;
   };
+}
+
+/** What they print is there when they have ended. */
+function watchSynchronous(): void {
+  const { spawnSync, execFileSync } = childProcess;
+  const look = (output: string | Uint8Array | null | undefined, program: string) =>
+    leaked.push(...tokensIn(textOf(output ?? '')).map((found) => `output of ${program}: ${found}`));
+  // the casts hold: they have the overloads of what they call with the same arguments
+  childProcess.spawnSync = ((...args: Parameters<typeof spawnSync>) => {
+    const ended = spawnSync(...args);
+    for (const output of [ended.stdout, ended.stderr]) look(output, args[0]);
+    return ended;
+  }) as typeof spawnSync;
+  childProcess.execFileSync = ((...args: Parameters<typeof execFileSync>) => {
+    const stdout = execFileSync(...args);
+    look(stdout, args[0]);
+    return stdout;
+  }) as typeof execFileSync;
+  syncBuiltinESMExports();
 }
 
 function watchExports(): void {
@@ -115,6 +134,7 @@ for (const level of ['log', 'info', 'warn', 'error', 'debug', 'trace'] as const)
   };
 }
 watchProcesses();
+watchSynchronous();
 watchExports();
 watchScrapes();
 watchPostgres();

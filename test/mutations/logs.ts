@@ -109,6 +109,17 @@ export const logMutations: readonly Mutation[] = [
   {
     of: ['logs'],
     file: 'test/no-tokens-in-output.ts',
+    find: '\nwatchSynchronous();\n',
+    put: '\n',
+    fails: {
+      file: 'test/no-tokens-in-output.test.ts',
+      title: 'finds a token in what a program prints that %s waits for',
+      case: 'spawnSync',
+    },
+  },
+  {
+    of: ['logs'],
+    file: 'test/no-tokens-in-output.ts',
     find: '\nwatchExports();\n',
     put: '\n',
     fails: { file: 'test/no-tokens-in-output.test.ts', title: 'finds a token in an attribute of a span that is exported' },
