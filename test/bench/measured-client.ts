@@ -13,8 +13,11 @@ import { drive } from './measure.ts';
 import { answer } from './measured-process.ts';
 
 export interface ClientSettings extends MeshPlace {
-  /** `compact`: as `mesh`, with the token under the key that HTTP/2 may index; `traced`: no token, and the least that makes spans. */
-  readonly guard: 'bare' | 'traced' | 'mesh' | 'compact' | 'jose';
+  /**
+   * `compact`: as `mesh`, with the token under the key that HTTP/2 may index; `unpropagated`: as `mesh`, and calls that are sampled out carry no context;
+   * `traced`: no token, and the least that makes spans.
+   */
+  readonly guard: 'bare' | 'traced' | 'mesh' | 'compact' | 'unpropagated' | 'jose';
   readonly workload: Workload;
   readonly port: number;
   /** Absent: there is no SDK. */
@@ -33,8 +36,9 @@ const sentBytes = () => sockets.reduce((sum, { remotePort, bytesWritten }) => (r
 
 async function connect(): Promise<{ readonly orders: OrdersClient; readonly payments: PaymentsClient }> {
   const to = `localhost:${port}`;
-  if (guard === 'mesh' || guard === 'compact') {
-    const mesh = await createMesh({ ...meshOptions(settings, settings.workload), compactMetadata: guard === 'compact' });
+  if (guard === 'mesh' || guard === 'compact' || guard === 'unpropagated') {
+    const place = meshOptions(settings, settings.workload);
+    const mesh = await createMesh({ ...place, compactMetadata: guard === 'compact', propagateUnsampled: guard !== 'unpropagated' });
     const options = mesh.client(spiffeId('orders'));
     await mesh.ready();
     const tls = mesh.channelCredentials();

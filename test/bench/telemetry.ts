@@ -9,11 +9,15 @@ import { apart, checkRefusals, ratios, type Side, type Slice, startMeasuredClien
 type Receiver = MeasuredProcess<object, ReceiverAnswer>;
 type Sdk = Pick<SdkSettings, 'sampled' | 'metrics'>;
 
-/** Both ends of a side have the same SDK, or none. `least…` are bare grpc-js with the least that makes spans. */
+/**
+ * Both ends of a side have the same SDK, or none. `least…` are bare grpc-js with the least that makes spans. `unpropagated`: calls that are sampled out carry no
+ * context, and the server begins no trace of its own.
+ */
 const sdks = {
   none: undefined,
   twin: undefined,
   sampled: { sampled: 0.01, metrics: false },
+  unpropagated: { sampled: 0.01, metrics: false },
   metered: { sampled: 0.01, metrics: true },
   all: { sampled: 1, metrics: false },
   leastNone: undefined,
@@ -23,12 +27,12 @@ const sdks = {
 type Name = keyof typeof sdks;
 // the cast holds: they are its names
 const names = Object.keys(sdks) as Name[];
-const guardOf = (name: Name) => (name.startsWith('least') ? 'traced' : 'mesh');
 
 const labels: Readonly<Record<Name, string>> = {
   none: 'no SDK',
   twin: 'no SDK again',
   sampled: '1 % sampled',
+  unpropagated: '1 % sampled, the others without a context',
   metered: '1 % sampled, and metrics',
   all: '100 % sampled',
   leastNone: 'least tracing, no SDK',
@@ -46,7 +50,7 @@ export async function telemetrySuite({ quick, report }: SuiteOptions): Promise<S
   // the cast holds: they are the same names
   const sides = Object.fromEntries(await Promise.all(names.map(async (name) => [name, await side(name)]))) as Readonly<Record<Name, Side>>;
 
-  const rounds = quick ? 8 : 30;
+  const rounds = quick ? 7 : 30;
   const busy: Load = { kind: 'unary', count: quick ? 2_500 : 8_000, inFlight: 64 };
   // the cast holds: they are the same names
   const slices = Object.fromEntries(names.map((name) => [name, []])) as unknown as Readonly<Record<Name, Slice[]>>;
@@ -77,12 +81,13 @@ export async function telemetrySuite({ quick, report }: SuiteOptions): Promise<S
   const rate = ({ seconds }: Slice) => busy.count / seconds;
   const serverCpu = ({ serverCpuMicros }: Slice) => serverCpuMicros / busy.count;
   const clientCpu = ({ cpuMicros }: Slice) => cpuMicros / busy.count;
-  const seen = ['sampled', 'metered', 'all'] as const satisfies readonly Name[];
+  const seen = ['sampled', 'unpropagated', 'metered', 'all'] as const satisfies readonly Name[];
   const least = ['leastSampled', 'leastAll'] as const satisfies readonly Name[];
   const receiverCpu = (after.cpuMicros - before.cpuMicros) / (rounds * busy.count);
   const figures: Figure[] = [
     apart('A/A no SDK against no SDK, throughput, apart by', overNone('twin', rate)),
     summarize('P17 throughput / no SDK: 1 % sampled', '×', overNone('sampled', rate), { atLeast: 0.92 }),
+    summarize(`P17 throughput / no SDK: ${labels.unpropagated}`, '×', overNone('unpropagated', rate), { atLeast: 0.92 }),
     summarize('P17 throughput / no SDK: 100 % sampled', '×', overNone('all', rate), { atLeast: 0.75 }),
     summarize('throughput / no SDK: 1 % sampled, and metrics', '×', overNone('metered', rate)),
     ...least.map((name) => summarize(`throughput / no SDK: ${labels[name]}`, '×', overLeastNone(name, rate))),
@@ -102,10 +107,13 @@ export async function telemetrySuite({ quick, report }: SuiteOptions): Promise<S
 
 async function startSide(started: AsyncDisposableStack, mesh: BenchMesh, { port }: Receiver, name: Name): Promise<Side> {
   const sdk: Sdk | undefined = sdks[name];
-  const sdkOf = (end: string): SdkSettings | undefined =>
-    sdk && { ...sdk, service: `${end}-${name}`, endpoint: `http://127.0.0.1:${port}` };
-  const server = started.use(await startMeasuredServer(mesh, guardOf(name), sdkOf('orders')));
-  return { server, client: started.use(await startMeasuredClient(mesh, guardOf(name), 'gateway', server, sdkOf('gateway'))) };
+  const sdkOf = (end: string, its: Partial<Sdk> = {}): SdkSettings | undefined =>
+    sdk && { ...sdk, ...its, service: `${end}-${name}`, endpoint: `http://127.0.0.1:${port}` };
+  const guard = name.startsWith('least') ? 'traced' : 'mesh';
+  const isUnpropagated = name === 'unpropagated';
+  const server = started.use(await startMeasuredServer(mesh, guard, sdkOf('orders', isUnpropagated ? { sampled: 0 } : {})));
+  const clientGuard = isUnpropagated ? 'unpropagated' : guard;
+  return { server, client: started.use(await startMeasuredClient(mesh, clientGuard, 'gateway', server, sdkOf('gateway'))) };
 }
 
 /** From the first call until the receiver has the last span of either end, so that no work is left for others' slices. */
@@ -129,7 +137,7 @@ function checkReceived({ services, meteredExports }: ReceiverAnswer, calls: numb
     if (!isTrue) throw new Error(`not so: ${check}`);
     return check;
   };
-  const expected = (['sampled', 'metered', 'all', 'leastSampled', 'leastAll'] as const).flatMap((name) => [
+  const expected = (['sampled', 'unpropagated', 'metered', 'all', 'leastSampled', 'leastAll'] as const).flatMap((name) => [
     `gateway-${name}`,
     `orders-${name}`,
   ]);
@@ -139,7 +147,7 @@ function checkReceived({ services, meteredExports }: ReceiverAnswer, calls: numb
   const refusals = Object.entries({ CREDENTIAL_MISSING: 1, TOKEN_SIGNATURE_INVALID: 2, TOKEN_REVOKED: 1 });
   return [
     expect(strangers.length === 0, `processes without an SDK sent no span${strangers.map((service) => `, but ${service}`).join('')}`),
-    ...(['sampled', 'metered'] as const).flatMap((name) => {
+    ...(['sampled', 'unpropagated', 'metered'] as const).flatMap((name) => {
       const [{ clientSpans }, { serverSpans, admitted }] = [at('gateway', name), at('orders', name)];
       const isOne = clientSpans > calls * 0.005 && clientSpans < calls * 0.015;
       return [

@@ -12,6 +12,7 @@ const tracesTest = 'services/token-exchange/src/traces.test.ts';
 const tracingTest = 'packages/interceptor/src/tracing.test.ts';
 const tracedCall = 'packages/interceptor/src/incoming/traced-call.ts';
 const withoutSdkTest = 'test/traces-without-the-sdk.test.ts';
+const offTest = 'packages/interceptor/src/tracing-off.test.ts';
 const sampledOutTest = 'packages/interceptor/src/tracing-sampled-out.test.ts';
 const outgoingCall = 'packages/interceptor/src/outgoing/traced-call.ts';
 
@@ -126,6 +127,27 @@ export const traceMutations: readonly Mutation[] = [
     find: 'values.length === 0 ? undefined : values.map(String)',
     put: 'values.map(String)',
     fails: { file: sampledOutTest, title: 'adds no trace state and no baggage that nobody sent' },
+  },
+  {
+    of: ['traces'],
+    file: outgoingCall,
+    find: 'this.#propagateUnsampled || isSampled(this.#span)',
+    put: 'true',
+    fails: { file: sampledOutTest, title: 'carries neither the context nor the baggage of a call that is sampled out' },
+  },
+  {
+    of: ['traces'],
+    file: outgoingCall,
+    find: ' || (span.spanContext().traceFlags & TraceFlags.SAMPLED) !== 0',
+    put: '',
+    fails: { file: offTest, title: 'passes on the context of a call that others sampled, also where those sampled out carry none' },
+  },
+  {
+    of: ['traces'],
+    file: 'packages/interceptor/src/mesh/compose-mesh.ts',
+    find: 'propagateUnsampled = true',
+    put: 'propagateUnsampled = false',
+    fails: { file: sampledOutTest, title: 'calls of a mesh carry their contexts: %s', case: 'all, by default' },
   },
   {
     of: ['traces'],

@@ -1,5 +1,20 @@
-import type { InterceptorOptions, NextCall, ServerInterceptingCallInterface, ServerMethodDefinition } from '@grpc/grpc-js';
-import { propagation, type TextMapPropagator, type TracerProvider, trace } from '@opentelemetry/api';
+import {
+  type InterceptorOptions,
+  Metadata,
+  type NextCall,
+  type ServerInterceptingCallInterface,
+  type ServerMethodDefinition,
+} from '@grpc/grpc-js';
+import {
+  type ContextManager,
+  context,
+  propagation,
+  ROOT_CONTEXT,
+  type TextMapPropagator,
+  TraceFlags,
+  type TracerProvider,
+  trace,
+} from '@opentelemetry/api';
 import { shop } from '@tokenmesh/proto/shop';
 import { afterEach, expect, it } from 'vitest';
 import { tracingServerInterceptor } from './incoming/traced-call.ts';
@@ -8,6 +23,7 @@ import { tracingClientInterceptor } from './outgoing/traced-call.ts';
 afterEach(() => {
   trace.disable();
   propagation.disable();
+  context.disable();
 });
 
 const method = shop.Orders.service.Get;
@@ -15,7 +31,15 @@ const method = shop.Orders.service.Get;
 const incoming = {} as ServerInterceptingCallInterface;
 const outgoing = {} as ReturnType<NextCall>;
 const serve = () => tracingServerInterceptor()(method as ServerMethodDefinition<unknown, unknown>, incoming);
-const call = () => tracingClientInterceptor()({ method_definition: method } as unknown as InterceptorOptions, () => outgoing);
+const options = { method_definition: method } as unknown as InterceptorOptions;
+const call = () => tracingClientInterceptor()(options, () => outgoing);
+const manager: ContextManager = {
+  active: () => ROOT_CONTEXT,
+  with: (_, run, self, ...args) => run.call(self, ...args),
+  bind: (_, target) => target,
+  enable: () => manager,
+  disable: () => manager,
+};
 
 it('hands calls on as they are while nobody traces', () => {
   expect(serve()).toBe(incoming);
@@ -34,4 +58,24 @@ it('passes the context of a trace on where there is a propagator and no SDK', ()
   propagation.setGlobalPropagator(propagator);
   expect(serve()).not.toBe(incoming);
   expect(call()).not.toBe(outgoing);
+});
+
+it('passes on the context of a call that others sampled, also where those sampled out carry none', () => {
+  const [traceId, spanId] = ['0af7651916cd43dd8448eb211c80319c', 'b7ad6b7169203331'];
+  const carriedWith = (traceFlags: TraceFlags) => {
+    const active = trace.setSpanContext(ROOT_CONTEXT, { traceId, spanId, traceFlags, isRemote: true });
+    context.disable();
+    context.setGlobalContextManager({ ...manager, active: () => active });
+    const metadata = new Metadata();
+    const started = tracingClientInterceptor({ propagateUnsampled: false })(options, () => ({ ...outgoing, start: () => {} }));
+    started.start(metadata);
+    return metadata.getMap();
+  };
+  propagation.setGlobalPropagator({
+    inject: (within, carrier, setter) => setter.set(carrier, 'traceparent', trace.getSpanContext(within)?.spanId ?? ''),
+    extract: (within) => within,
+    fields: () => ['traceparent'],
+  });
+  expect(carriedWith(TraceFlags.SAMPLED)).toEqual({ traceparent: spanId });
+  expect(carriedWith(TraceFlags.NONE)).toEqual({});
 });

@@ -48,7 +48,14 @@ export interface ComposedMesh {
 export async function composeMesh(options: ComposedOptions, outside: MeshOutside): Promise<ComposedMesh> {
   redactGrpcLog();
   const self = parseSpiffeId(options.self);
-  const { allowPlaintext = false, compactMetadata = false, now = Date.now, newId = randomUUID, random = Math.random } = options;
+  const {
+    allowPlaintext = false,
+    compactMetadata = false,
+    propagateUnsampled = true,
+    now = Date.now,
+    newId = randomUUID,
+    random = Math.random,
+  } = options;
   const { staleAfterMs = 5_000, maxLifeSeconds = 900, maxBlindMs = maxLifeSeconds * 1000 } = options;
   const tolerances = {
     clockToleranceSeconds: options.clockToleranceSeconds ?? 5,
@@ -130,7 +137,10 @@ export async function composeMesh(options: ComposedOptions, outside: MeshOutside
       obtain(audience).catch(() => undefined); // the calls that need the token, and ready(), end with the cause
       return {
         'grpc.enable_http_proxy': 0,
-        interceptors: [tracingClientInterceptor(), bearerInterceptor(audience, source, { renewals, ...(dpop && { dpop }) })],
+        interceptors: [
+          tracingClientInterceptor({ propagateUnsampled }),
+          bearerInterceptor(audience, source, { renewals, ...(dpop && { dpop }) }),
+        ],
         callInvocationTransformer: noteStreamChannel,
         channelFactoryOverride(target, channel, { channelFactoryOverride: _, ...rest }) {
           if (!channel._isSecure() && !allowPlaintext && !isLoopback(target)) {

@@ -8,7 +8,17 @@ import {
   type StatusObject,
   status,
 } from '@grpc/grpc-js';
-import { type Attributes, type Context, context, propagation, type Span, SpanKind, type TextMapSetter, trace } from '@opentelemetry/api';
+import {
+  type Attributes,
+  type Context,
+  context,
+  propagation,
+  type Span,
+  SpanKind,
+  type TextMapSetter,
+  TraceFlags,
+  trace,
+} from '@opentelemetry/api';
 import { spanAttributes } from '../semantic-conventions.ts';
 import { refusalOf } from '../status.ts';
 import { endSpan, isTracingOff, rpcAttributes, tracer } from '../tracing.ts';
@@ -16,13 +26,22 @@ import { endSpan, isTracingOff, rpcAttributes, tracer } from '../tracing.ts';
 type InnerCall = ReturnType<NextCall>;
 type MessageContext = Parameters<InnerCall['sendMessageWithContext']>[0];
 
+export interface TracingClientOptions {
+  /**
+   * Whether calls that are sampled out carry their context, which says so, as well. `false`: neither it nor baggage goes with them, whose callees then
+   * have to leave out what comes without a context (`OTEL_TRACES_SAMPLER=parentbased_always_off`). Default true.
+   */
+  readonly propagateUnsampled?: boolean;
+}
+
 /**
  * A span for every outgoing call, and its context in the call's metadata. Outermost: what inner interceptors do happens inside the span. Calls go by
  * untouched while no SDK and no propagator is registered.
  */
-export function tracingClientInterceptor(): Interceptor {
+export function tracingClientInterceptor({ propagateUnsampled = true }: TracingClientOptions = {}): Interceptor {
   // the cast holds: grpc-js and other interceptors ask of a call what its interface has
-  return (options, nextCall) => (isTracingOff() ? nextCall(options) : new TracedCall(options, nextCall)) as InterceptingCall;
+  return (options, nextCall) =>
+    (isTracingOff() ? nextCall(options) : new TracedCall(options, nextCall, propagateUnsampled)) as InterceptingCall;
 }
 
 /** A call with a span. It listens for the end of the call itself, and only where the span is recorded. */
@@ -30,9 +49,11 @@ class TracedCall implements InnerCall, InterceptingListener {
   readonly #span: Span;
   readonly #active: Context;
   readonly #call: InnerCall;
+  readonly #propagateUnsampled: boolean;
   #listener: Partial<InterceptingListener> | undefined;
 
-  constructor(options: InterceptorOptions, nextCall: NextCall) {
+  constructor(options: InterceptorOptions, nextCall: NextCall, propagateUnsampled: boolean) {
+    this.#propagateUnsampled = propagateUnsampled;
     const { path } = options.method_definition;
     this.#span = tracer.startSpan(path.slice(1), { kind: SpanKind.CLIENT, attributes: rpcAttributes(path) });
     this.#active = trace.setSpan(context.active(), this.#span);
@@ -40,7 +61,7 @@ class TracedCall implements InnerCall, InterceptingListener {
   }
 
   start(metadata: Metadata, listener: Partial<InterceptingListener> = {}): void {
-    propagation.inject(this.#active, metadata, metadataSetter);
+    if (this.#propagateUnsampled || isSampled(this.#span)) propagation.inject(this.#active, metadata, metadataSetter);
     if (this.#span.isRecording()) {
       this.#listener = listener;
       this.#call.start(metadata, this);
@@ -91,6 +112,11 @@ class TracedCall implements InnerCall, InterceptingListener {
     endSpan(this.#span, result, result.code !== status.OK);
     listener?.onReceiveStatus?.(result);
   }
+}
+
+/** A span that nobody records may still be another's who does, where the program passes contexts on and has no SDK. */
+function isSampled(span: Span): boolean {
+  return span.isRecording() || (span.spanContext().traceFlags & TraceFlags.SAMPLED) !== 0;
 }
 
 /** Where a call went, by the peer that grpc-js tells, or the target before there is a connection: address and port, or the path of a socket. */
