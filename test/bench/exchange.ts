@@ -75,17 +75,20 @@ export async function exchangeSuite({ quick, report }: SuiteOptions): Promise<Su
     agent.destroy();
   });
 
-  const newId = createTimeOrderedIds(Date.now); // as privateKeyJwt has them
+  // as privateKeyJwt makes them
+  const newId = createTimeOrderedIds(Date.now);
   const assertion = (clientId: string, to: string) => signClientAssertion({ clientId, audience: to, key: workload, now: Date.now, newId });
   const byExchange = () =>
     unary(exchangeClient, 'exchangeToken', {
       grant_type: 'client_credentials',
+      client_id: client,
       client_assertion_type: assertionType,
       client_assertion: assertion(client, issuer),
       audience,
     });
   const byExchangeOfSeveral = () =>
     unary(exchangeClient, 'exchangeTokens', {
+      client_id: client,
       client_assertion_type: assertionType,
       client_assertion: assertion(client, issuer),
       requests: audiences.map((each) => ({ grant_type: 'client_credentials', audience: each })),
