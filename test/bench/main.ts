@@ -4,7 +4,8 @@ import { mkdir } from 'node:fs/promises';
 import { type BenchArguments, help, parseBenchArguments } from './bench-arguments.ts';
 import { writeCharts } from './charts.ts';
 import { compare, hasRegressed, historyFile, lastRecorded, readHistory, recordRun } from './history.ts';
-import { describeRun, type MeasuredSuite, runDocument, runFacts } from './measured-run.ts';
+import type { SuiteOptions, SuiteResult } from './measure.ts';
+import { type BrokenSuite, describeRun, type MeasuredSuite, runDocument, runFacts } from './measured-run.ts';
 import { formatComparison, formatSuite, formatVerdicts } from './print-result.ts';
 import { createProgress } from './progress.ts';
 import { suites } from './suites.ts';
@@ -48,6 +49,15 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+/** What a suite measured, or why it broke: what others of the same run measured, in half an hour perhaps, is not to be lost for that. */
+async function measureSuite(name: string, options: SuiteOptions): Promise<SuiteResult | BrokenSuite> {
+  try {
+    return (await suites[name]?.run(options)) ?? { suite: name, error: 'there is no such suite' };
+  } catch (error) {
+    return { suite: name, error: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+  }
+}
+
 async function run({ names, quick, json, compare: isCompared, record, charts }: BenchArguments): Promise<void> {
   if (!(await isPrepared(charts))) return;
   const facts = runFacts(quick, Date.now);
@@ -56,22 +66,27 @@ async function run({ names, quick, json, compare: isCompared, record, charts }: 
   const progress = createProgress(expected, process.stderr, () => performance.now());
   if (!json) console.log(describeRun(facts));
   const results: MeasuredSuite[] = [];
+  const broken: BrokenSuite[] = [];
   for (const name of names) {
     progress.begin(name);
     const from = performance.now();
-    const result = await suites[name]?.run({ quick, report: progress.report });
+    const outcome = await measureSuite(name, { quick, report: progress.report });
     progress.end();
-    if (!result) continue;
-    const suite = { ...result, seconds: (performance.now() - from) / 1000 };
+    if ('error' in outcome) {
+      broken.push(outcome);
+      giveUp(1, `${name} broke: ${outcome.error}\n`);
+      continue;
+    }
+    const suite = { ...outcome, seconds: (performance.now() - from) / 1000 };
     results.push(suite);
     if (!json) console.log(formatSuite(suite, quick));
   }
   const comparisons = isCompared ? results.map((result) => compare(history, facts, result)) : [];
   if (comparisons.some(hasRegressed)) process.exitCode = 1;
   if (json) {
-    process.stdout.write(`${JSON.stringify({ ...runDocument(facts, results), ...(isCompared && { comparisons }) }, null, 2)}\n`);
+    process.stdout.write(`${JSON.stringify({ ...runDocument(facts, results, broken), ...(isCompared && { comparisons }) }, null, 2)}\n`);
   } else {
-    console.log(formatVerdicts(results));
+    console.log(formatVerdicts(results, broken));
     for (const comparison of comparisons) console.log(formatComparison(comparison));
   }
   if (record) await recordRun(historyFile, facts, results);

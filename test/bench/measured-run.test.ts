@@ -23,6 +23,12 @@ it('says that everything holds only when every target of every suite is met', ()
   });
 });
 
+it('says what broke, and that then not everything holds', () => {
+  const broken = [{ suite: 'streams', error: 'a revocation did not arrive' }];
+  expect(runDocument(facts, [suite('calls', met)], broken)).toMatchObject({ holds: false, suites: [{ holds: true }], broken });
+  expect(runDocument(facts, [suite('calls', met)])).not.toHaveProperty('broken');
+});
+
 it('says of a run when and on what it was, how long it took, and what was checked', () => {
   expect(runDocument(facts, [suite('calls', met)])).toMatchObject({
     ...{

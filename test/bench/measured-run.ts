@@ -8,6 +8,12 @@ export interface MeasuredSuite extends SuiteResult {
   readonly seconds: number;
 }
 
+/** A suite that did not come to its end, or measured something else than it should. */
+export interface BrokenSuite {
+  readonly suite: string;
+  readonly error: string;
+}
+
 /** Where and when figures were measured: what somebody needs to know who compares them with his own. */
 export interface RunFacts {
   /** ISO 8601, UTC, when the run began. */
@@ -58,12 +64,16 @@ export function describeRun({ startedAt, commit, quick, cpu, processors, node, g
   return parts.filter((part) => part !== undefined).join(', ');
 }
 
-/** The document of `-o json`: `holds` of the whole, of each suite and of each figure says whether every target in it is met. */
-export function runDocument(facts: RunFacts, measured: readonly MeasuredSuite[]) {
+/**
+ * The document of `-o json`: `holds` of the whole, of each suite and of each figure says whether every target in it is met; of the whole it is false as well
+ * when a suite broke.
+ */
+export function runDocument(facts: RunFacts, measured: readonly MeasuredSuite[], broken: readonly BrokenSuite[] = []) {
   const suites = measured.map(({ suite, seconds, checks, figures, series = [] }) => ({
     ...{ suite, seconds, checks, series },
     holds: figures.every(holds),
     figures: figures.map((figure) => ({ ...figure, holds: holds(figure) })),
   }));
-  return { holds: suites.every((suite) => suite.holds), ...facts, suites };
+  const isWhole = broken.length === 0;
+  return { holds: isWhole && suites.every((suite) => suite.holds), ...facts, suites, ...(!isWhole && { broken }) };
 }

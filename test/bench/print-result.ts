@@ -1,7 +1,7 @@
 import { styleText } from 'node:util';
 import { type Comparison, hasRegressed } from './history.ts';
 import { type Figure, holds } from './measure.ts';
-import { describeRun, type MeasuredSuite } from './measured-run.ts';
+import { type BrokenSuite, describeRun, type MeasuredSuite } from './measured-run.ts';
 
 /** As long as a quick suite may take. */
 const quickSeconds = 60;
@@ -21,8 +21,8 @@ function row(figure: Figure, width: number): string {
   return `${name.padEnd(width)}  ${measured(figure)}  (${spread.map(number).join(' … ')})  ${wanted(figure)} ${verdict}`.trimEnd();
 }
 
-/** The verdict on each figure that has a target, of all suites: those that miss it first. */
-export function formatVerdicts(results: readonly MeasuredSuite[]): string {
+/** The verdict on each figure that has a target, of all suites: those that miss it first; and which suites have none, for they broke. */
+export function formatVerdicts(results: readonly MeasuredSuite[], broken: readonly BrokenSuite[] = []): string {
   const judged = results.flatMap(({ suite, figures }) => figures.filter(({ target }) => target).map((figure) => ({ suite, figure })));
   const missed = judged.filter(({ figure }) => !holds(figure));
   const held = judged.filter(({ figure }) => holds(figure));
@@ -32,7 +32,8 @@ export function formatVerdicts(results: readonly MeasuredSuite[]): string {
     ({ suite, figure }) =>
       `  ${verdictOf(figure)}  ${suite.padEnd(suiteWidth)}  ${figure.name.padEnd(width)}  ${measured(figure)}  ${wanted(figure)}`,
   );
-  return [styleText('bold', `${held.length} of ${judged.length} targets are met`), ...lines].join('\n');
+  const without = broken.map(({ suite }) => styleText('red', `  ${suite} broke: none of its targets was looked at`));
+  return [styleText('bold', `${held.length} of ${judged.length} targets are met`), ...lines, ...without].join('\n');
 }
 
 function verdictOf(figure: Figure): string {
