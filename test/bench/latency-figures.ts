@@ -52,7 +52,7 @@ export function enforcedFigures(verifiers: number, slices: Readonly<Record<'raw'
     ...absolute('raw NATS publish → callback', raw),
     ...absolute('raw NATS and one signature check', signed),
     summarize(
-      `${many}: Revoke asked → commit, batch window of 2 ms included`,
+      `${many}: Revoke asked → commit, waiting while others come included`,
       'ms',
       ours.map(({ before }) => medianOf(before)),
     ),

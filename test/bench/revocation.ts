@@ -59,11 +59,13 @@ async function checkGuardedServer(mesh: BenchMesh): Promise<readonly string[]> {
 /** What it takes to know so much, of each size in turn. */
 async function knownFigures(options: SuiteOptions): Promise<Part> {
   await using started = new AsyncDisposableStack();
-  const meshes: BenchMesh[] = [];
-  for (const targets of coldStartSizes) {
-    options.report(`starting token-exchange with ${targets} revocations`);
-    meshes.push(started.use(await startBenchMesh({ targets, nats: await startNats(started, options.report) })));
-  }
+  options.report(`starting token-exchanges with ${coldStartSizes.join(', ')} revocations`);
+  const meshes = await Promise.all(
+    coldStartSizes.map(async (targets): Promise<BenchMesh> => {
+      const nats = await startNats(started, options.report);
+      return started.use(await startBenchMesh({ targets, nats }));
+    }),
+  );
   const cold = await coldStartFigures(meshes, options);
   const largest = meshes.at(-1);
   if (!largest) throw new Error('unreachable: there are sizes');

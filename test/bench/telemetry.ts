@@ -50,7 +50,7 @@ export async function telemetrySuite({ quick, report }: SuiteOptions): Promise<S
   // the cast holds: they are the same names
   const sides = Object.fromEntries(await Promise.all(names.map(async (name) => [name, await side(name)]))) as Readonly<Record<Name, Side>>;
 
-  const rounds = quick ? 7 : 30;
+  const rounds = quick ? 6 : 30;
   const busy: Load = { kind: 'unary', count: quick ? 2_500 : 8_000, inFlight: 64 };
   // the cast holds: they are the same names
   const slices = Object.fromEntries(names.map((name) => [name, []])) as unknown as Readonly<Record<Name, Slice[]>>;
