@@ -33,15 +33,16 @@ export async function streamFigures(
 ): Promise<{ readonly figures: readonly Figure[]; readonly checks: readonly string[] }> {
   const [revoked, bare]: [Revoked[], Ended[]] = [[], []];
   const rounds = quick ? 1 : 3;
+  const known = mesh.revocations; // a watermark that is moved is no other revocation
   while (revoked.length < rounds) {
     report(`streams under one watermark, ${revoked.length + 1} of ${rounds}`);
-    revoked.push(await endByWatermark(mesh));
+    revoked.push(await endByWatermark(mesh, known));
     report(`streams that bare grpc-js ends, ${bare.length + 1} of ${rounds}`);
     bare.push(await endByBareServer(mesh));
   }
   const of = <Round, Key extends keyof Round>(all: readonly Round[], key: Key) => all.map((round) => round[key]);
   const cpu = ratios(of(revoked, 'serverCpuMs'), of(bare, 'serverCpuMs'));
-  const label = `F18 ${mesh.revocations} revocations, ${covered} streams covered by one more: acknowledged → last one ended`;
+  const label = `F18 ${known} revocations, ${covered} streams covered by one more: acknowledged → last one ended`;
   return {
     figures: [
       summarize(`${label} at its client`, 'ms', of(revoked, 'readMs'), { atMost: 1_000 }),
@@ -57,11 +58,11 @@ export async function streamFigures(
   };
 }
 
-async function endByWatermark(mesh: BenchMesh): Promise<Revoked> {
+async function endByWatermark(mesh: BenchMesh, known: number): Promise<Revoked> {
   await using server = await startMeasuredServer(mesh, 'mesh');
   await using watchers = await startWatchers(mesh, server.port, { watcher: covered, gateway: others });
   const { revocations, fresh, cpuMicros } = await server.ask({});
-  if (!fresh || revocations !== mesh.revocations) throw new Error(`the server knows ${revocations} of ${mesh.revocations} revocations`);
+  if (!fresh || revocations < known) throw new Error(`the server knows ${revocations} of ${known} revocations`);
   const askedNs = Number(process.hrtime.bigint());
   await mesh.add([{ kind: 'client', value: spiffeId('watcher') }]);
   const acknowledgedNs = Number(process.hrtime.bigint());
