@@ -91,7 +91,7 @@ export interface MeshOptions {
   readonly compactMetadata?: boolean;
   /**
    * Whether calls of `client()` that are sampled out carry their trace context as well: what tells callees so, and their logs which call they are part of.
-   * `false` saves about a tenth of the throughput where an OpenTelemetry SDK samples little; every callee then has to be set to leave out what comes without
+   * `false` saves up to a tenth of the throughput where an OpenTelemetry SDK samples little; every callee then has to be set to leave out what comes without
    * a context (`OTEL_TRACES_SAMPLER=parentbased_always_off`), or begins traces of its own, and no baggage goes with such calls. Default true.
    */
   readonly propagateUnsampled?: boolean;
