@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { parse } from 'yaml';
 import { allQueries, prometheusDirectory, readDashboards, readRules, ruleFiles } from './mesh-queries.ts';
 import { documentedMetrics } from './scraped-metrics.ts';
@@ -100,19 +100,27 @@ describe.skipIf(!prometheusPath)('promtool', () => {
 
   it('sees each alert fire when it should, with each label that its text names, and only then', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'tokenmesh-rule-tests-'));
+    onTestFinished(() => rmSync(directory, { recursive: true }));
+    const asked = new Set<string>();
     for (const file of testFiles) {
       const cases = readFileSync(join(testsDirectory, file), 'utf8').replaceAll('../rules/', `${prometheusDirectory}/rules/`);
-      writeFileSync(join(directory, file), alerts.reduce(askForLabels, cases));
+      writeFileSync(
+        join(directory, file),
+        alerts.reduce((text, alert) => askForLabels(text, alert, asked), cases),
+      );
     }
+    expect([...asked].sort()).toEqual(alerts.map(({ alert }) => alert).sort());
     const { stdout } = await run(promtool, ['test', 'rules', ...testFiles], { cwd: directory });
     expect(stdout.match(/SUCCESS/g)).toHaveLength(testFiles.length);
-    rmSync(directory, { recursive: true });
   });
 
-  /** In the case in which an alert fires, asks for one that has each label its text names: it would be left blank otherwise. */
-  function askForLabels(cases: string, { alert, annotations = {} }: (typeof alerts)[number]): string {
+  /** In the case in which an alert fires, asks for one that has each label its text names: it would be left blank otherwise. Notes in `asked` where there is that case. */
+  function askForLabels(cases: string, { alert = '', annotations = {} }: (typeof alerts)[number], asked: Set<string>): string {
     const names = Object.values(annotations).flatMap((text) => text.match(/(?<=\$labels\.)\w+/g) ?? []);
     const isThere = [...new Set(names)].map((name) => `, ${name}!=""`).join('');
-    return cases.replace(new RegExp(`name: ${alert} fires\\n.+?ALERTS\\{alertname="${alert}"`, 's'), (found) => found + isThere);
+    return cases.replace(new RegExp(`name: ${alert} fires\\n.+?ALERTS\\{alertname="${alert}"`, 's'), (found) => {
+      asked.add(alert);
+      return found + isThere;
+    });
   }
 });

@@ -61,6 +61,12 @@ it.each([
   expect(takeLeaked()).toContain(`output of ${process.execPath}: ${found}`);
 });
 
+it('finds a token in what a program prints that execFileSync waits for and that fails', () => {
+  const script = `process.stdout.write('${token}'); process.exitCode = 1`;
+  expect(() => execFileSync(process.execPath, ['-e', script], { stdio: 'pipe' })).toThrow();
+  expect(takeLeaked()).toContain(`output of ${process.execPath}: ${found}`);
+});
+
 it('finds a token in an attribute of a span that is exported', async () => {
   const receiver = await startOtlpReceiver();
   const client = new otlpTrace.TraceService(new URL(receiver.endpoint).host, credentials.createInsecure());

@@ -60,9 +60,16 @@ function watchSynchronous(): void {
     return ended;
   }) as typeof spawnSync;
   childProcess.execFileSync = ((...args: Parameters<typeof execFileSync>) => {
-    const stdout = execFileSync(...args);
-    look(stdout, args[0]);
-    return stdout;
+    try {
+      const stdout = execFileSync(...args);
+      look(stdout, args[0]);
+      return stdout;
+    } catch (error) {
+      // the cast holds for a program that failed; one that could not be started has printed nothing
+      const { stdout, stderr } = error as Partial<Record<'stdout' | 'stderr', string | Uint8Array | null>>;
+      for (const output of [stdout, stderr]) look(output, args[0]);
+      throw error;
+    }
   }) as typeof execFileSync;
   syncBuiltinESMExports();
 }

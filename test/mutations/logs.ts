@@ -109,6 +109,16 @@ export const logMutations: readonly Mutation[] = [
   {
     of: ['logs'],
     file: 'test/no-tokens-in-output.ts',
+    find: 'for (const output of [stdout, stderr]) look(output, args[0]);',
+    put: '',
+    fails: {
+      file: 'test/no-tokens-in-output.test.ts',
+      title: 'finds a token in what a program prints that execFileSync waits for and that fails',
+    },
+  },
+  {
+    of: ['logs'],
+    file: 'test/no-tokens-in-output.ts',
     find: '\nwatchSynchronous();\n',
     put: '\n',
     fails: {

@@ -37,6 +37,13 @@ export const observationMutations: readonly Mutation[] = [
   },
   {
     of,
+    file: '',
+    find: '\n',
+    put: '\n',
+    fails: firing,
+  },
+  {
+    of,
     file: 'docs/runbooks/VerifierLagging.md',
     find: '\ntokenmesh_verifiers_lag\n',
     put: '\ntokenmesh_verifier_lag\n',
