@@ -37,9 +37,9 @@ export const observationMutations: readonly Mutation[] = [
   },
   {
     of,
-    file: '',
-    find: '\n',
-    put: '\n',
+    file: 'deploy/prometheus/rule-tests/anomalies.test.yml',
+    find: 'name: CallsRefusedBurst fires\n',
+    put: 'name: CallsRefusedBurst is fired\n',
     fails: firing,
   },
   {
