@@ -1,10 +1,13 @@
 import { readdirSync } from 'node:fs';
 import { PerformanceObserver } from 'node:perf_hooks';
 import { setImmediate as turn } from 'node:timers/promises';
+import { getHeapSpaceStatistics } from 'node:v8';
 
 /** What a process holds at one moment. */
 export interface HeldResources {
   readonly residentBytes: number;
+  /** Of it what V8 compiled: machine code, bytecode, and what it keeps beside them. */
+  readonly codeBytes: number;
   /** Open files and sockets, timers and requests. */
   readonly handles: number;
   /** Longest time that the collector stopped the program since the last look; 0: it did not. */
@@ -26,8 +29,13 @@ export function createResourceReader(): () => Promise<HeldResources> {
     const since = longestGcMs;
     longestGcMs = 0;
     const handles = readdirSync('/proc/self/fd').length + process.getActiveResourcesInfo().length;
-    return { residentBytes: process.memoryUsage.rss(), handles, longestGcMs: since };
+    return { residentBytes: process.memoryUsage.rss(), codeBytes: codeBytes(), handles, longestGcMs: since };
   };
+}
+
+function codeBytes(): number {
+  const spaces = getHeapSpaceStatistics().filter(({ space_name }) => /^(?:code|trusted)_/.test(space_name));
+  return spaces.reduce((sum, { space_used_size }) => sum + space_used_size, 0);
 }
 
 function observeGc(onPause: (ms: number) => void): void {
