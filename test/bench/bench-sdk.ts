@@ -8,6 +8,8 @@ export interface SdkSettings {
   readonly endpoint: string;
   /** Of the traces that begin here; of others, whoever began them has decided. 0…1. */
   readonly sampled: number;
+  /** Who decides on that: `sampler`: the SDK's, when a span is to be made; `mesh`: the mesh does before, and the SDK has its default. */
+  readonly decides: 'sampler' | 'mesh';
   /** Metrics as well as traces. */
   readonly metrics: boolean;
 }
@@ -17,15 +19,19 @@ export interface BenchSdk {
   flush(): Promise<void>;
 }
 
+/** What a mesh beside it is told of traces. */
+export function tracingOf(sdk: SdkSettings | undefined): { readonly traceRatio?: number } {
+  return sdk?.decides === 'mesh' ? { traceRatio: sdk.sampled } : {};
+}
+
 /** Starts it, in a process where none is loaded otherwise. To be called before what is measured is made. */
-export async function startSdk({ service, endpoint, sampled, metrics: isMetered }: SdkSettings): Promise<BenchSdk> {
+export async function startSdk({ service, endpoint, sampled, decides, metrics: isMetered }: SdkSettings): Promise<BenchSdk> {
   Object.assign(process.env, {
     OTEL_SERVICE_NAME: service,
     OTEL_EXPORTER_OTLP_ENDPOINT: endpoint,
     OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc',
     OTEL_TRACES_EXPORTER: 'otlp',
-    OTEL_TRACES_SAMPLER: 'parentbased_traceidratio',
-    OTEL_TRACES_SAMPLER_ARG: String(sampled),
+    ...(decides === 'sampler' && { OTEL_TRACES_SAMPLER: 'parentbased_traceidratio', OTEL_TRACES_SAMPLER_ARG: String(sampled) }),
     OTEL_METRICS_EXPORTER: isMetered ? 'otlp' : 'none',
     OTEL_LOGS_EXPORTER: 'none',
   });

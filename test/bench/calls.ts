@@ -24,11 +24,7 @@ export async function callsSuite({ quick, report }: SuiteOptions): Promise<Suite
   report('starting token-exchange, with 10 000 revocations, servers and clients');
   const mesh = started.use(await startBenchMesh());
   // each has a server of its own: one that answers several clients would be warmer than the others, and have more on its heap
-  const side = async (
-    guard: Exclude<ClientSettings['guard'], 'unpropagated'>,
-    workload: Workload = 'gateway',
-    served?: Guard,
-  ): Promise<Side> => {
+  const side = async (guard: ClientSettings['guard'], workload: Workload = 'gateway', served?: Guard): Promise<Side> => {
     const server = started.use(await startMeasuredServer(mesh, served ?? (guard === 'compact' ? 'mesh' : guard)));
     return { server, client: started.use(await startMeasuredClient(mesh, guard, workload, server)) };
   };

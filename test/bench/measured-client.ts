@@ -2,11 +2,12 @@
 import { subscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
-import { type ClientOptions, InterceptingCall, type Interceptor, Metadata } from '@grpc/grpc-js';
+import { type ClientOptions, Metadata } from '@grpc/grpc-js';
 import { createMesh } from '@tokenmesh/interceptor';
 import { type OrdersClient, type PaymentsClient, shop } from '@tokenmesh/proto/shop';
 import { channelCredentials, type MeshPlace, meshOptions, obtainToken, spiffeId, type Workload } from './bench-mesh.ts';
-import { type SdkSettings, startSdk } from './bench-sdk.ts';
+import { type SdkSettings, startSdk, tracingOf } from './bench-sdk.ts';
+import { attachHeldToken } from './least-layers.ts';
 import { leastTracingClient } from './least-tracing.ts';
 import type { Load, Taken } from './load.ts';
 import { drive } from './measure.ts';
@@ -14,10 +15,10 @@ import { answer } from './measured-process.ts';
 
 export interface ClientSettings extends MeshPlace {
   /**
-   * `compact`: as `mesh`, with the token under the key that HTTP/2 may index; `unpropagated`: as `mesh`, and calls that are sampled out carry no context;
-   * `traced`: no token, and the least that makes spans.
+   * `compact`: as `mesh`, with the token under the key that HTTP/2 may index;
+   * `traced`: no token, and the least that makes spans; `layers`: a held token under the indexable key, attached as what calls jose attaches its own.
    */
-  readonly guard: 'bare' | 'traced' | 'mesh' | 'compact' | 'unpropagated' | 'jose';
+  readonly guard: 'bare' | 'traced' | 'mesh' | 'compact' | 'jose' | 'layers';
   readonly workload: Workload;
   readonly port: number;
   /** Absent: there is no SDK. */
@@ -36,36 +37,32 @@ const sentBytes = () => sockets.reduce((sum, { remotePort, bytesWritten }) => (r
 
 async function connect(): Promise<{ readonly orders: OrdersClient; readonly payments: PaymentsClient }> {
   const to = `localhost:${port}`;
-  if (guard === 'mesh' || guard === 'compact' || guard === 'unpropagated') {
+  if (guard === 'mesh' || guard === 'compact') {
     const place = meshOptions(settings, settings.workload);
-    const mesh = await createMesh({ ...place, compactMetadata: guard === 'compact', propagateUnsampled: guard !== 'unpropagated' });
+    const mesh = await createMesh({ ...place, compactMetadata: guard === 'compact', ...tracingOf(settings.sdk) });
     const options = mesh.client(spiffeId('orders'));
     await mesh.ready();
     const tls = mesh.channelCredentials();
     return { orders: new shop.Orders(to, tls, options), payments: new shop.Payments(to, tls, options) };
   }
   const tls = channelCredentials(settings, settings.workload);
-  const interceptors = { bare: [], traced: [leastTracingClient], jose: [attachHeldToken] }[guard];
+  const interceptors = {
+    bare: [],
+    traced: [leastTracingClient],
+    jose: [attachHeldToken('authorization', held)],
+    layers: [attachHeldToken('tokenmesh-token', held)],
+  }[guard];
   const options: ClientOptions = { 'grpc.enable_http_proxy': 0, interceptors };
   return { orders: new shop.Orders(to, tls, options), payments: new shop.Payments(to, tls, options) };
 }
 
 const heldForMs = 300_000;
-let held = { token: '', renewAtMs: 0 };
-
-/** What everyone writes: a token is held, and attached to every call. */
-const attachHeldToken: Interceptor = (options, nextCall) =>
-  new InterceptingCall(nextCall(options), {
-    start(metadata, listener, next) {
-      metadata.set('authorization', `Bearer ${held.token}`);
-      next(metadata, listener);
-    },
-  });
+const held = { token: '', renewAtMs: 0 };
 
 /** Renews the held token long before its end; between loads, so that no figure holds it. */
 async function renewHeldToken(): Promise<void> {
-  if (guard !== 'jose' || Date.now() < held.renewAtMs) return;
-  held = { token: await obtainToken(settings, settings.workload), renewAtMs: Date.now() + heldForMs };
+  if ((guard !== 'jose' && guard !== 'layers') || Date.now() < held.renewAtMs) return;
+  Object.assign(held, { token: await obtainToken(settings, settings.workload), renewAtMs: Date.now() + heldForMs });
 }
 
 const { orders, payments } = await connect();

@@ -5,14 +5,15 @@ import { tokenmesh } from '@tokenmesh/proto';
 import { type OrdersHandlers, type PaymentsHandlers, shop, shopPackage } from '@tokenmesh/proto/shop';
 import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from 'jose';
 import { channelCredentials, issuer, type MeshPlace, meshOptions, spiffeId, tlsOf } from './bench-mesh.ts';
-import { type SdkSettings, startSdk } from './bench-sdk.ts';
+import { type SdkSettings, startSdk, tracingOf } from './bench-sdk.ts';
 import { createResourceReader, type HeldResources } from './held-resources.ts';
+import { passingServer } from './least-layers.ts';
 import { leastTracingServer } from './least-tracing.ts';
 import { answer } from './measured-process.ts';
 
 export interface ServerSettings extends MeshPlace {
-  /** `traced`: nothing is checked, and the least that makes spans is done. */
-  readonly guard: 'bare' | 'traced' | 'mesh' | 'jose';
+  /** `traced`: nothing is checked, and the least that makes spans is done; `layers`: nothing is done, by a layer around each call. */
+  readonly guard: 'bare' | 'traced' | 'layers' | 'mesh' | 'jose';
   /** Absent: there is no SDK. */
   readonly sdk?: SdkSettings;
 }
@@ -119,13 +120,18 @@ let server: Server;
 const { ca, certificate } = tlsOf(settings.directory, 'orders');
 let tls = ServerCredentials.createSsl(ca, [{ cert_chain: certificate.cert, private_key: certificate.key }], true);
 if (settings.guard === 'mesh') {
-  mesh = await createMesh(meshOptions(settings, 'orders'));
+  mesh = await createMesh({ ...meshOptions(settings, 'orders'), ...tracingOf(settings.sdk) });
   server = new Server({ interceptors: mesh.server(shopPackage) });
   server.addService(...mesh.streamCredential());
   tls = mesh.serverCredentials();
   await mesh.ready();
 } else {
-  const interceptors = { bare: () => [], traced: () => [leastTracingServer], jose: async () => [await joseOnEveryCall()] };
+  const interceptors = {
+    bare: () => [],
+    traced: () => [leastTracingServer],
+    layers: () => [passingServer],
+    jose: async () => [await joseOnEveryCall()],
+  };
   server = new Server({ interceptors: await interceptors[settings.guard]() });
 }
 server.addService(shop.Orders.service, orders);

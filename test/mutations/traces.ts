@@ -12,7 +12,8 @@ const tracesTest = 'services/token-exchange/src/traces.test.ts';
 const tracingTest = 'packages/interceptor/src/tracing.test.ts';
 const tracedCall = 'packages/interceptor/src/incoming/traced-call.ts';
 const withoutSdkTest = 'test/traces-without-the-sdk.test.ts';
-const offTest = 'packages/interceptor/src/tracing-off.test.ts';
+const ratioTest = 'packages/interceptor/src/trace-ratio.test.ts';
+const tracing = 'packages/interceptor/src/tracing.ts';
 const sampledOutTest = 'packages/interceptor/src/tracing-sampled-out.test.ts';
 const outgoingCall = 'packages/interceptor/src/outgoing/traced-call.ts';
 
@@ -108,7 +109,7 @@ export const traceMutations: readonly Mutation[] = [
     of: ['traces'],
     file: outgoingCall,
     find: 'propagation.inject(this.#active, metadata, metadataSetter);',
-    put: 'if (this.#span.isRecording()) propagation.inject(this.#active, metadata, metadataSetter);',
+    put: 'if (this.#span?.isRecording()) propagation.inject(this.#active, metadata, metadataSetter);',
     fails: { file: sampledOutTest, title: 'tells every hop of a trace that is sampled out so, and records nothing' },
   },
   {
@@ -130,24 +131,59 @@ export const traceMutations: readonly Mutation[] = [
   },
   {
     of: ['traces'],
-    file: outgoingCall,
-    find: 'this.#propagateUnsampled || isSampled(this.#span)',
+    file: tracing,
+    find: 'within.getValue(leftOutKey) === undefined && ',
+    put: '',
+    fails: { file: ratioTest, title: 'is decided on where it comes in, and not again for what its handler calls: with %s' },
+  },
+  {
+    of: ['traces'],
+    file: tracing,
+    find: ' && random() < traceRatio',
+    put: '',
+    fails: { file: ratioTest, title: 'has no span, no header and no context when it is not chosen, at no hop' },
+  },
+  {
+    of: ['traces'],
+    file: tracing,
+    find: '(parent.traceFlags & TraceFlags.SAMPLED) !== 0',
     put: 'true',
-    fails: { file: sampledOutTest, title: 'carries neither the context nor the baggage of a call that is sampled out' },
+    fails: { file: ratioTest, title: 'has no span when it is not sampled, whatever the chance, and its context travels as it is' },
+  },
+  {
+    of: ['traces'],
+    file: tracing,
+    find: 'if (parent && isSpanContextValid(parent))',
+    put: 'if (parent)',
+    fails: { file: ratioTest, title: 'begins one within a span that nobody made' },
   },
   {
     of: ['traces'],
     file: outgoingCall,
-    find: ' || (span.spanContext().traceFlags & TraceFlags.SAMPLED) !== 0',
-    put: '',
-    fails: { file: offTest, title: 'passes on the context of a call that others sampled, also where those sampled out carry none' },
+    find: 'isEmpty(within) ? nextCall(options) : new TracedCall(options, nextCall, within, undefined)',
+    put: 'nextCall(options)',
+    fails: { file: ratioTest, title: 'carries its baggage to every hop all the same' },
+  },
+  {
+    of: ['traces'],
+    file: tracedCall,
+    find: 'return context.active() === this.#active;',
+    put: 'return this.#active === ROOT_CONTEXT;',
+    fails: { file: ratioTest, title: 'reaches its handler in an empty context, whatever the one was in which it came' },
   },
   {
     of: ['traces'],
     file: 'packages/interceptor/src/mesh/compose-mesh.ts',
-    find: 'propagateUnsampled = true',
-    put: 'propagateUnsampled = false',
-    fails: { file: sampledOutTest, title: 'calls of a mesh carry their contexts: %s', case: 'all, by default' },
+    find: 'traceRatio === undefined ? {} : { traceRatio: 0 }',
+    put: '{}',
+    fails: { file: ratioTest, title: 'has none by 0, of its exchanges neither' },
+  },
+  {
+    of: ['traces'],
+    file: 'packages/interceptor/src/mesh/compose-mesh.ts',
+    find: '        ...{ traceRatio, random },\n',
+    put: '',
+    fails: { file: ratioTest, title: 'has none by 0, of its exchanges neither' },
   },
   {
     of: ['traces'],

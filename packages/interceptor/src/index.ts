@@ -44,3 +44,4 @@ export { spanAttributes, spanEvents, spanNames } from './semantic-conventions.ts
 export { oauthError, type Refusal, type RefusalStatus, refusalOf, refusalStatus, toStatus } from './status.ts';
 export { tokenIdHash } from './token-id-hash.ts';
 export { formatTraceparent, parseTraceparent } from './traceparent.ts';
+export type { TracingOptions } from './tracing.ts';

@@ -60,22 +60,25 @@ it('passes the context of a trace on where there is a propagator and no SDK', ()
   expect(call()).not.toBe(outgoing);
 });
 
-it('passes on the context of a call that others sampled, also where those sampled out carry none', () => {
-  const [traceId, spanId] = ['0af7651916cd43dd8448eb211c80319c', 'b7ad6b7169203331'];
-  const carriedWith = (traceFlags: TraceFlags) => {
-    const active = trace.setSpanContext(ROOT_CONTEXT, { traceId, spanId, traceFlags, isRemote: true });
-    context.disable();
-    context.setGlobalContextManager({ ...manager, active: () => active });
-    const metadata = new Metadata();
-    const started = tracingClientInterceptor({ propagateUnsampled: false })(options, () => ({ ...outgoing, start: () => {} }));
-    started.start(metadata);
-    return metadata.getMap();
-  };
-  propagation.setGlobalPropagator({
-    inject: (within, carrier, setter) => setter.set(carrier, 'traceparent', trace.getSpanContext(within)?.spanId ?? ''),
-    extract: (within) => within,
-    fields: () => ['traceparent'],
-  });
-  expect(carriedWith(TraceFlags.SAMPLED)).toEqual({ traceparent: spanId });
-  expect(carriedWith(TraceFlags.NONE)).toEqual({});
-});
+it.each([undefined, 0, 1])(
+  'passes the context of a trace on as it is where there is no SDK, sampled or not: by a ratio of %s',
+  (traceRatio) => {
+    const [traceId, spanId] = ['0af7651916cd43dd8448eb211c80319c', 'b7ad6b7169203331'];
+    const carriedWith = (traceFlags: TraceFlags) => {
+      const active = trace.setSpanContext(ROOT_CONTEXT, { traceId, spanId, traceFlags, isRemote: true });
+      context.disable();
+      context.setGlobalContextManager({ ...manager, active: () => active });
+      const metadata = new Metadata();
+      const started = tracingClientInterceptor({ traceRatio })(options, () => ({ ...outgoing, start: () => {} }));
+      started.start(metadata);
+      return metadata.getMap();
+    };
+    propagation.setGlobalPropagator({
+      inject: (within, carrier, setter) => setter.set(carrier, 'traceparent', trace.getSpanContext(within)?.spanId ?? ''),
+      extract: (within) => within,
+      fields: () => ['traceparent'],
+    });
+    expect(carriedWith(TraceFlags.SAMPLED)).toEqual({ traceparent: spanId });
+    expect(carriedWith(TraceFlags.NONE)).toEqual({ traceparent: spanId });
+  },
+);

@@ -17,7 +17,7 @@ import type { LiveCall } from './live-calls.ts';
 import { createRefusalStatuses } from './refusal-statuses.ts';
 import { type Rule, readRule } from './rules.ts';
 import { createRenewableStreams } from './stream-credential.ts';
-import { traceCall } from './traced-call.ts';
+import { callTracer } from './traced-call.ts';
 import type { AdmittedCall, CallVerifier, VerifiedListener } from './verify-call.ts';
 
 setFlagsFromString('--expose-gc');
@@ -81,6 +81,8 @@ afterEach(() => {
   awaited.close();
   guard.metrics.close();
 });
+
+const traceCall = callTracer({});
 
 /** The call as grpc-js has it: what is nearest to its caller. */
 class BaseCall implements ServerInterceptingCallInterface {

@@ -3,6 +3,7 @@ import type { PackageDefinition } from '@tokenmesh/proto';
 import { createServerMetrics } from '../call-metrics.ts';
 import { checkNodeVersion } from '../mesh/node-version.ts';
 import { redactGrpcLog } from '../mesh/redacted-grpc-log.ts';
+import type { TracingOptions } from '../tracing.ts';
 import type { AccessRules } from './access-rules.ts';
 import { AwaitedCall } from './awaited-call.ts';
 import { createAwaitedRequests } from './awaited-requests.ts';
@@ -11,11 +12,11 @@ import { createLiveCalls } from './live-calls.ts';
 import { createRefusalStatuses } from './refusal-statuses.ts';
 import { isExempt, type Rule, readRules, reflectionRules } from './rules.ts';
 import { createRenewableStreams, type RenewableStreams, renewRule, type StreamCredentialService } from './stream-credential.ts';
-import { traceCall } from './traced-call.ts';
+import { type CallTracer, callTracer } from './traced-call.ts';
 import { type CallVerifierOptions, createCallVerifier } from './verify-call.ts';
 
 /** What is served, besides whose tokens count for it. */
-export interface ServerInterceptorsOptions extends CallVerifierOptions {
+export interface ServerInterceptorsOptions extends CallVerifierOptions, TracingOptions {
   /** Definitions whose services the server serves; every method must carry an access rule, or have one from `accessRules`. */
   readonly packages: readonly (PackageDefinition | AccessRules)[];
   /** Lets everybody list services and messages by `grpc.reflection`, when the server serves it. Default false: refused as any method without a rule. */
@@ -57,6 +58,7 @@ export function serverInterceptors(options: ServerInterceptorsOptions): ServerIn
   redactGrpcLog();
   const { packages, allowReflection = false, maxUnaryWaitMs = 30_000 } = options;
   const rules = new Map([...readRules(packages), ...(allowReflection ? reflectionRules : []), [renewRule.method, renewRule]]);
+  const traceCall = callTracer(options);
   const verifier = createCallVerifier(options);
   const { clockToleranceSeconds = 5, streams = createRenewableStreams() } = options;
   const liveCalls = createLiveCalls({ verifier, clockToleranceSeconds, now: verifier.now });
@@ -67,7 +69,7 @@ export function serverInterceptors(options: ServerInterceptorsOptions): ServerIn
     get rules() {
       return [...rules.values()].filter((rule) => rule !== renewRule || streams.offered);
     },
-    interceptors: [guardingInterceptor(guard, rules)],
+    interceptors: [guardingInterceptor(guard, rules, traceCall)],
     streamCredential: () => streams.service(),
     close() {
       liveCalls.close();
@@ -77,7 +79,7 @@ export function serverInterceptors(options: ServerInterceptorsOptions): ServerIn
   };
 }
 
-function guardingInterceptor(guard: Guard, rules: ReadonlyMap<string, Rule>): ServerInterceptor {
+function guardingInterceptor(guard: Guard, rules: ReadonlyMap<string, Rule>, traceCall: CallTracer): ServerInterceptor {
   const { awaited, metrics } = guard;
   return (method, call) => {
     const { path } = method;

@@ -7,20 +7,28 @@ import {
 } from '@grpc/grpc-js';
 import { type Context, context, propagation, ROOT_CONTEXT, type Span, SpanKind, type TextMapGetter, trace } from '@opentelemetry/api';
 import { type Message, ServerCallLayer, type ServerCallStatus } from '../server-call-layer.ts';
-import { endSpan, isTracingOff, rpcAttributes, tracer } from '../tracing.ts';
+import { endSpan, isTracingOff, rpcAttributes, type SpanChoice, spanChoice, type TracingOptions, tracer } from '../tracing.ts';
 
 /**
  * A span for every incoming call, refused ones included, as a child of the caller's. Handlers of all four kinds of call run with it active,
- * so that what they call belongs to the same trace. Calls go by untouched while no SDK and no propagator is registered.
+ * so that what they call belongs to the same trace. Calls go by untouched while no SDK and no propagator is registered. Those that have no span by `traceRatio`
+ * run in the context that came with them, in an empty one where none came.
+ *
+ * @throws {TypeError} When `traceRatio` is out of its range.
  */
-export function tracingServerInterceptor(): ServerInterceptor {
+export function tracingServerInterceptor(tracing: TracingOptions = {}): ServerInterceptor {
+  const traceCall = callTracer(tracing);
   // the cast holds: grpc-js asks of a call what its interface has
   return ({ path }, nextCall) => traceCall(path, nextCall) ?? (nextCall as ServerInterceptingCall);
 }
 
-/** A call with a span of its own, or `undefined` while no SDK and no propagator is registered. */
-export function traceCall(path: string, call: ServerInterceptingCallInterface): TracedCall | undefined {
-  return isTracingOff() ? undefined : new TracedCall(path, call);
+/** Makes of an incoming call one that is traced; `undefined` while no SDK and no propagator is registered. */
+export type CallTracer = (path: string, call: ServerInterceptingCallInterface) => TracedCall | undefined;
+
+/** @throws {TypeError} When `traceRatio` is out of its range. */
+export function callTracer(tracing: TracingOptions): CallTracer {
+  const choice = spanChoice(tracing);
+  return (path, call) => (isTracingOff() ? undefined : new TracedCall(path, call, choice));
 }
 
 // RPC semantic conventions: of a server span only these are errors; refusals and the like are the caller's
@@ -36,34 +44,38 @@ const serverErrors = new Set<status>([
 /** See `tracingServerInterceptor`. */
 export class TracedCall extends ServerCallLayer {
   readonly #path: string;
+  readonly #choice: SpanChoice;
   #span: Span | undefined;
   #active: Context = ROOT_CONTEXT;
 
-  constructor(path: string, call: ServerInterceptingCallInterface) {
+  constructor(path: string, call: ServerInterceptingCallInterface, choice: SpanChoice) {
     super(call);
     this.#path = path;
+    this.#choice = choice;
   }
 
-  /** The call's span while it is recorded: not when it is sampled out, nor before the call's metadata came, nor after the call's end. */
+  /** The call's span while it is recorded: not when it has none or is sampled out, nor before the call's metadata came, nor after the call's end. */
   get recorded(): Span | undefined {
     return this.#span;
   }
 
   override onReceiveMetadata(metadata: Metadata): void {
-    const parent = propagation.extract(ROOT_CONTEXT, metadata, metadataGetter);
-    const span = tracer.startSpan(this.#path.slice(1), { kind: SpanKind.SERVER, attributes: rpcAttributes(this.#path) }, parent);
-    if (span.isRecording()) this.#span = span;
-    this.#active = trace.setSpan(parent, span);
-    context.with(this.#active, () => this.listener.onReceiveMetadata(metadata));
+    const came = propagation.extract(ROOT_CONTEXT, metadata, metadataGetter);
+    if (this.#choice.hasSpan(came)) this.#startSpan(came);
+    else this.#active = this.#choice.leaveOut(came);
+    if (this.#isEntered()) this.listener.onReceiveMetadata(metadata);
+    else context.with(this.#active, () => this.listener.onReceiveMetadata(metadata));
   }
 
   // grpc-js starts the handler from any of the three, outside the context of the others
   override onReceiveMessage(message: Message): void {
-    context.with(this.#active, () => this.listener.onReceiveMessage(message));
+    if (this.#isEntered()) this.listener.onReceiveMessage(message);
+    else context.with(this.#active, () => this.listener.onReceiveMessage(message));
   }
 
   override onReceiveHalfClose(): void {
-    context.with(this.#active, () => this.listener.onReceiveHalfClose());
+    if (this.#isEntered()) this.listener.onReceiveHalfClose();
+    else context.with(this.#active, () => this.listener.onReceiveHalfClose());
   }
 
   override onCancel(): void {
@@ -75,6 +87,17 @@ export class TracedCall extends ServerCallLayer {
   override sendStatus(result: ServerCallStatus): void {
     this.#end(result, serverErrors.has(result.code ?? status.UNKNOWN));
     this.call.sendStatus(result);
+  }
+
+  #startSpan(parent: Context): void {
+    const span = tracer.startSpan(this.#path.slice(1), { kind: SpanKind.SERVER, attributes: rpcAttributes(this.#path) }, parent);
+    if (span.isRecording()) this.#span = span;
+    this.#active = trace.setSpan(parent, span);
+  }
+
+  /** An empty context need not be entered, unless an interceptor of the program entered another one. */
+  #isEntered(): boolean {
+    return context.active() === this.#active;
   }
 
   #end(result: Parameters<typeof endSpan>[1], isError: boolean): void {

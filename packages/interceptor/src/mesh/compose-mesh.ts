@@ -8,6 +8,7 @@ import { bearerInterceptor, noteStreamChannel } from '../outgoing/client-interce
 import { createDpopSigner, type DpopSigner, dpopKey } from '../outgoing/dpop-signer.ts';
 import { createStreamRenewals } from '../outgoing/stream-renewals.ts';
 import { tracingClientInterceptor } from '../outgoing/traced-call.ts';
+import type { TracingOptions } from '../tracing.ts';
 import { reportHealth } from './health-report.ts';
 import { connectIssuers, type IssuerConnection, type IssuerConnectionOptions } from './issuer-connection.ts';
 import { knownTime } from './known-time.ts';
@@ -30,8 +31,8 @@ export type IssuerPlace = Pick<
 /** What a mesh has around it: the network, or the memory of a test. */
 export interface MeshOutside {
   openTls: typeof openMeshTls;
-  /** The mesh's own issuer first, then those that are also trusted. */
-  issuers(tls: MeshTls, signer: DpopSigner | undefined): readonly [IssuerPlace, ...IssuerPlace[]];
+  /** The mesh's own issuer first, then those that are also trusted. `tracing`: which of the calls to them begin traces. */
+  issuers(tls: MeshTls, signer: DpopSigner | undefined, tracing: TracingOptions): readonly [IssuerPlace, ...IssuerPlace[]];
 }
 
 /** A mesh, and the connections that it is made of. */
@@ -48,14 +49,7 @@ export interface ComposedMesh {
 export async function composeMesh(options: ComposedOptions, outside: MeshOutside): Promise<ComposedMesh> {
   redactGrpcLog();
   const self = parseSpiffeId(options.self);
-  const {
-    allowPlaintext = false,
-    compactMetadata = false,
-    propagateUnsampled = true,
-    now = Date.now,
-    newId = randomUUID,
-    random = Math.random,
-  } = options;
+  const { allowPlaintext = false, compactMetadata = false, now = Date.now, newId = randomUUID, random = Math.random, traceRatio } = options;
   const { staleAfterMs = 5_000, maxLifeSeconds = 900, maxBlindMs = maxLifeSeconds * 1000 } = options;
   const tolerances = {
     clockToleranceSeconds: options.clockToleranceSeconds ?? 5,
@@ -63,11 +57,14 @@ export async function composeMesh(options: ComposedOptions, outside: MeshOutside
     opaqueKeepMs: options.opaqueKeepMs ?? 30_000,
     maxUnaryWaitMs: options.maxUnaryWaitMs ?? 30_000,
   };
+  const traced = tracingClientInterceptor({ traceRatio, random });
   const status = createStatusStream<MeshChange>();
   const signer = options.dpop === undefined ? undefined : createDpopSigner({ key: dpopKey(options.dpop), now, newId });
   const tls = outside.openTls(options, { onChange: (change) => status.report({ type: 'certificate', change }), now });
-  const shared = { certificate: tls.thumbprint, compactMetadata, onChange: status.report, staleAfterMs, now, newId, random };
-  const [first, ...more] = outside.issuers(tls, signer);
+  // what the mesh does by itself begins no trace then
+  const tracing: TracingOptions = traceRatio === undefined ? {} : { traceRatio: 0 };
+  const shared = { certificate: tls.thumbprint, compactMetadata, onChange: status.report, staleAfterMs, tracing, now, newId, random };
+  const [first, ...more] = outside.issuers(tls, signer, tracing);
   const issuers = await connectIssuers([{ ...first, ...shared }, ...more.map((other) => ({ ...other, ...shared }))]).catch(
     (error: unknown) => {
       tls.close();
@@ -117,6 +114,7 @@ export async function composeMesh(options: ComposedOptions, outside: MeshOutside
         allowReflection,
         streams,
         ...(authority !== undefined && { authority }),
+        ...{ traceRatio, random },
         ...(proofs && { proofs }),
         ...(onRefused && { onRefused }),
         now,
@@ -137,10 +135,7 @@ export async function composeMesh(options: ComposedOptions, outside: MeshOutside
       obtain(audience).catch(() => undefined); // the calls that need the token, and ready(), end with the cause
       return {
         'grpc.enable_http_proxy': 0,
-        interceptors: [
-          tracingClientInterceptor({ propagateUnsampled }),
-          bearerInterceptor(audience, source, { renewals, ...(dpop && { dpop }) }),
-        ],
+        interceptors: [traced, bearerInterceptor(audience, source, { renewals, tracing, ...(dpop && { dpop }) })],
         callInvocationTransformer: noteStreamChannel,
         channelFactoryOverride(target, channel, { channelFactoryOverride: _, ...rest }) {
           if (!channel._isSecure() && !allowPlaintext && !isLoopback(target)) {

@@ -9,6 +9,7 @@ import { createExchangeClient, type ExchangeClient } from '../outgoing/exchange-
 import { createStreamRenewals } from '../outgoing/stream-renewals.ts';
 import type { TokenSource } from '../outgoing/token-source.ts';
 import type { WorkloadCredential } from '../outgoing/workload-credential.ts';
+import type { TracingOptions } from '../tracing.ts';
 import { targetOf } from './address-list.ts';
 import type { MeshTls } from './mesh-tls.ts';
 
@@ -49,6 +50,8 @@ export interface GrpcIssuerOptions {
   readonly tls: MeshTls;
   /** Proves the key that tokens of this issuer are bound to; absent: they are bound to none. */
   readonly signer?: DpopSigner | undefined;
+  /** Which of the calls to it begin traces. */
+  readonly tracing?: TracingOptions;
   readonly now: () => number;
   readonly random: () => number;
 }
@@ -58,7 +61,7 @@ const exchangeTimeoutMs = 10_000;
 
 /** The way over the network: gRPC to token-exchange, and NATS where there is one. */
 export function grpcIssuerChannel(options: GrpcIssuerOptions): OpenIssuerChannel {
-  const { credential, tls, signer, now, random } = options;
+  const { credential, tls, signer, tracing = {}, now, random } = options;
   return async ({ self, trustDomain, issuer, tokenExchangeAudience, authority }, source) => {
     const { target: address, channelOptions: balancing } = targetOf(options.tokenExchange);
     const clientOptions: ClientOptions = {
@@ -74,14 +77,14 @@ export function grpcIssuerChannel(options: GrpcIssuerOptions): OpenIssuerChannel
       channelFactoryOverride: (target, credentials, { channelFactoryOverride: _, ...rest }) => tls.openChannel(target, credentials, rest),
     };
     const exchangeClient = createExchangeClient({
-      ...{ address, clientOptions, self, issuer, credential, now },
+      ...{ address, clientOptions, self, issuer, credential, tracing, now },
       proofs: signer && { signer, audience: tokenExchangeAudience, authority },
       channelCredentials: tls.channelCredentials(),
       timeoutMs: exchangeTimeoutMs,
     });
     // a feed that is opened anew with every token would have to be confirmed anew each time
     const renewals = createStreamRenewals({ source, now, random });
-    const bearer = { renewals, ...(signer && { dpop: { signer, authority } }) };
+    const bearer = { renewals, tracing, ...(signer && { dpop: { signer, authority } }) };
     const feedClient = new tokenmesh.RevocationFeed(address, tls.channelCredentials(), {
       ...clientOptions,
       interceptors: [bearerInterceptor(tokenExchangeAudience, source, bearer)],

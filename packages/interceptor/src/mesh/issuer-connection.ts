@@ -9,6 +9,7 @@ import { servedMethods } from '../incoming/served-methods.ts';
 import { createIssuerMetrics } from '../metrics.ts';
 import type { ExchangeClient } from '../outgoing/exchange-client.ts';
 import { createTokenSource, type ObservedTokenSource, type TokenChange } from '../outgoing/token-source.ts';
+import type { TracingOptions } from '../tracing.ts';
 import { traceApplied } from './applied-span.ts';
 import type { OpenIssuerChannel } from './issuer-channel.ts';
 
@@ -29,6 +30,8 @@ export interface IssuerConnectionOptions {
   readonly certificate: () => string | undefined;
   /** Host of token-exchange, and its port where that is not 443, in proofs; default the issuer's. */
   readonly tokenExchangeAuthority?: string;
+  /** Which of its own calls begin traces. */
+  readonly tracing: TracingOptions;
   /** Told what changes; must not throw. */
   readonly onChange: (change: IssuerChange) => void;
   readonly now: () => number;
@@ -93,7 +96,7 @@ export async function connectIssuers(
 }
 
 async function connectIssuer(options: IssuerConnectionOptions): Promise<IssuerConnection> {
-  const { addresses, certificate, compactMetadata, staleAfterMs, onChange, now, newId, random } = options;
+  const { addresses, certificate, compactMetadata, staleAfterMs, tracing, onChange, now, newId, random } = options;
   const self = parseSpiffeId(options.self);
   const trustDomain = trustDomainOf(self);
   const issuer = options.issuer ?? `https://token-exchange.${trustDomain}`;
@@ -119,7 +122,7 @@ async function connectIssuer(options: IssuerConnectionOptions): Promise<IssuerCo
   });
   const metrics = createIssuerMetrics(issuer, now);
   const source = createTokenSource({
-    ...{ exchange: metrics.timeExchange(exchangeClient.exchange), revoked: feed.set, certificate, compactMetadata, now, random },
+    ...{ exchange: metrics.timeExchange(exchangeClient.exchange), revoked: feed.set, certificate, compactMetadata, tracing, now, random },
     onRevocation: (listener) => feed.onApplied(listener),
     onChange: (change) => onChange({ ...change, issuer }),
     onCounted: metrics.tokenChanged,

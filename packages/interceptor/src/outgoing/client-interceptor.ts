@@ -14,6 +14,7 @@ import { hasCredential } from '../incoming/bearer.ts';
 import { streamIdKey } from '../incoming/stream-credential.ts';
 import { spanAttributes, spanEvents } from '../semantic-conventions.ts';
 import { type Refusal, type RefusalStatus, refusalOf, refusalStatus, toStatus } from '../status.ts';
+import type { TracingOptions } from '../tracing.ts';
 import { type Bearer, bearerCredentials, bearerMetadata } from './bearer-credentials.ts';
 import type { DpopSigner } from './dpop-signer.ts';
 import type { StreamRenewals } from './stream-renewals.ts';
@@ -25,6 +26,8 @@ export interface BearerInterceptorOptions {
   readonly renewals?: StreamRenewals;
   /** Proves possession of the key that tokens of type DPoP are bound to; `authority` is the audience's host, and port where that is not 443. */
   readonly dpop?: { readonly signer: DpopSigner; readonly authority: string };
+  /** Which of the calls that renew begin traces. Default: as the SDK's sampler decides. */
+  readonly tracing?: TracingOptions;
 }
 
 /**
@@ -256,7 +259,7 @@ class BearerCall implements InnerCall, InterceptingListener, Bearer {
     const { renewals } = this.#bearer;
     if (!renewals || !channel || !this.#used || typeof id !== 'string') return;
     const [audience, { expMs }] = [this.#audience, this.#used];
-    const interceptors = [tracingClientInterceptor(), bearerInterceptor(audience, this.#source, this.#bearer)];
+    const interceptors = [tracingClientInterceptor(this.#bearer.tracing), bearerInterceptor(audience, this.#source, this.#bearer)];
     const stream = { id, channel, interceptors, audience, scope, onBehalfOf, expMs };
     this.#stopRenewing = context.with(this.#context, () => renewals.keep(stream));
   }

@@ -5,6 +5,7 @@ import { subjectTokenOf } from '../incoming/caller.ts';
 import type { Introspection } from '../incoming/introspector.ts';
 import type { FetchedKeys } from '../incoming/remote-key-set.ts';
 import { asReason, refusalOf, refusalStatus } from '../status.ts';
+import type { TracingOptions } from '../tracing.ts';
 import { type ProofAudience, proofInterceptor } from './proof-interceptor.ts';
 import { togetherInOneTurn } from './together-in-one-turn.ts';
 import type { IssuedToken, TokenRequest } from './token-source.ts';
@@ -50,12 +51,14 @@ export function createExchangeClient(options: {
   /** Proves which key tokens are to be bound to; absent: none. */
   readonly proofs?: ProofAudience | undefined;
   readonly timeoutMs: number;
+  /** Which of its calls begin traces. Default: as the SDK's sampler decides. */
+  readonly tracing?: TracingOptions | undefined;
   readonly now: () => number;
 }): ExchangeClient {
   const { self, issuer, credential, proofs, timeoutMs, now } = options;
   const client = new tokenmesh.TokenExchange(options.address, options.channelCredentials, {
     ...options.clientOptions,
-    interceptors: [tracingClientInterceptor(), ...(proofs ? [proofInterceptor(proofs, issuingMethods)] : [])],
+    interceptors: [tracingClientInterceptor(options.tracing), ...(proofs ? [proofInterceptor(proofs, issuingMethods)] : [])],
   });
   const deadline = () => now() + timeoutMs;
 

@@ -16,8 +16,12 @@ export interface ObtainSpan {
   link(): void;
 }
 
-/** @param cause `refresh` when a token was held already. */
-export function startObtainSpan({ audience, onBehalfOf }: TokenRequest, cause: 'first' | 'refresh'): ObtainSpan {
+/**
+ * @param cause `refresh` when a token was held already.
+ * @param hasSpan `false`: it is in nobody's trace, and there is no span; what it runs is in the active context.
+ */
+export function startObtainSpan({ audience, onBehalfOf }: TokenRequest, cause: 'first' | 'refresh', hasSpan = true): ObtainSpan {
+  if (!hasSpan) return { run: (work) => work(), share() {}, link() {} };
   const span = tracer.startSpan(spanNames.obtain, {
     attributes: {
       [attribute.tokenAudience]: audience,

@@ -4,6 +4,7 @@ import { parseJws, parseScope, parseServiceTokenClaims, TokenError, tokenTypes, 
 import type { CredentialKey } from '../incoming/bearer.ts';
 import { type Caller, subjectTokenOf } from '../incoming/caller.ts';
 import { refusalOf } from '../status.ts';
+import { spanChoice, type TracingOptions } from '../tracing.ts';
 import { type ObtainSpan, startObtainSpan } from './obtain-span.ts';
 
 /** What token is wanted. */
@@ -92,6 +93,8 @@ export interface TokenSourceOptions {
   readonly onCounted?: (audience: string, change: TokenChange['change']) => void;
   /** Entries kept; default 10 000. Tokens on behalf of callers are many and short. */
   readonly maxEntries?: number;
+  /** Which of the exchanges that are asked for outside of a trace begin one. Default: as the SDK's sampler decides. */
+  readonly tracing?: TracingOptions;
   readonly now?: () => number;
   readonly random?: () => number;
 }
@@ -125,7 +128,8 @@ const maxBackoffMs = 30_000;
 
 export function createTokenSource(options: TokenSourceOptions): ObservedTokenSource {
   const { exchange, revoked, onRevocation, onChange = () => {}, certificate = () => undefined, maxEntries = 10_000 } = options;
-  const { compactMetadata = false, onCounted = () => {}, now = Date.now, random = Math.random } = options;
+  const { compactMetadata = false, onCounted = () => {}, tracing = {}, now = Date.now, random = Math.random } = options;
+  const spans = spanChoice(tracing);
   const entries = new Map<string, Entry>();
   const owners = new WeakMap<HeldToken, Entry>();
 
@@ -192,7 +196,7 @@ export function createTokenSource(options: TokenSourceOptions): ObservedTokenSou
       entry.inFlight.span.share();
       return entry.inFlight.token;
     }
-    const span = startObtainSpan(request, entry.held ? 'refresh' : 'first');
+    const span = startObtainSpan(request, entry.held ? 'refresh' : 'first', spans.hasSpan(context.active()));
     const token = span
       .run(() => run(entry, request, span))
       .finally(() => {

@@ -8,61 +8,50 @@ import {
   type StatusObject,
   status,
 } from '@grpc/grpc-js';
-import {
-  type Attributes,
-  type Context,
-  context,
-  propagation,
-  type Span,
-  SpanKind,
-  type TextMapSetter,
-  TraceFlags,
-  trace,
-} from '@opentelemetry/api';
+import { type Attributes, type Context, context, propagation, type Span, SpanKind, type TextMapSetter, trace } from '@opentelemetry/api';
 import { spanAttributes } from '../semantic-conventions.ts';
 import { refusalOf } from '../status.ts';
-import { endSpan, isTracingOff, rpcAttributes, tracer } from '../tracing.ts';
+import { endSpan, isEmpty, isTracingOff, rpcAttributes, spanChoice, type TracingOptions, tracer } from '../tracing.ts';
 
 type InnerCall = ReturnType<NextCall>;
 type MessageContext = Parameters<InnerCall['sendMessageWithContext']>[0];
 
-export interface TracingClientOptions {
-  /**
-   * Whether calls that are sampled out carry their context, which says so, as well. `false`: neither it nor baggage goes with them, whose callees then
-   * have to leave out what comes without a context (`OTEL_TRACES_SAMPLER=parentbased_always_off`). Default true.
-   */
-  readonly propagateUnsampled?: boolean;
-}
-
 /**
  * A span for every outgoing call, and its context in the call's metadata. Outermost: what inner interceptors do happens inside the span. Calls go by
- * untouched while no SDK and no propagator is registered.
+ * untouched while no SDK and no propagator is registered, and where they begin no trace by `traceRatio`. Of those that have no span by it the context
+ * goes with them as it is: that of a trace that is not sampled, or baggage.
+ *
+ * @throws {TypeError} When `traceRatio` is out of its range.
  */
-export function tracingClientInterceptor({ propagateUnsampled = true }: TracingClientOptions = {}): Interceptor {
-  // the cast holds: grpc-js and other interceptors ask of a call what its interface has
-  return (options, nextCall) =>
-    (isTracingOff() ? nextCall(options) : new TracedCall(options, nextCall, propagateUnsampled)) as InterceptingCall;
+export function tracingClientInterceptor(tracing: TracingOptions = {}): Interceptor {
+  const choice = spanChoice(tracing);
+  return (options, nextCall) => {
+    // the casts hold: grpc-js and other interceptors ask of a call what its interface has
+    if (isTracingOff()) return nextCall(options) as InterceptingCall;
+    const within = context.active();
+    if (choice.hasSpan(within))
+      return new TracedCall(options, nextCall, within, startCallSpan(options, within)) as unknown as InterceptingCall;
+    const call = isEmpty(within) ? nextCall(options) : new TracedCall(options, nextCall, within, undefined);
+    return call as InterceptingCall;
+  };
 }
 
-/** A call with a span. It listens for the end of the call itself, and only where the span is recorded. */
+/** A call whose context goes with it. It listens for the end of the call itself, and only where it has a span that is recorded. */
 class TracedCall implements InnerCall, InterceptingListener {
-  readonly #span: Span;
+  readonly #span: Span | undefined;
   readonly #active: Context;
   readonly #call: InnerCall;
-  readonly #propagateUnsampled: boolean;
   #listener: Partial<InterceptingListener> | undefined;
 
-  constructor(options: InterceptorOptions, nextCall: NextCall, propagateUnsampled: boolean) {
-    this.#propagateUnsampled = propagateUnsampled;
-    const { path } = options.method_definition;
-    this.#span = tracer.startSpan(path.slice(1), { kind: SpanKind.CLIENT, attributes: rpcAttributes(path) });
-    this.#active = trace.setSpan(context.active(), this.#span);
-    this.#call = context.with(this.#active, nextCall, undefined, options);
+  constructor(options: InterceptorOptions, nextCall: NextCall, within: Context, span: Span | undefined) {
+    this.#span = span;
+    this.#active = span ? trace.setSpan(within, span) : within;
+    this.#call = span ? context.with(this.#active, nextCall, undefined, options) : nextCall(options);
   }
 
   start(metadata: Metadata, listener: Partial<InterceptingListener> = {}): void {
-    if (this.#propagateUnsampled || isSampled(this.#span)) propagation.inject(this.#active, metadata, metadataSetter);
-    if (this.#span.isRecording()) {
+    propagation.inject(this.#active, metadata, metadataSetter);
+    if (this.#span?.isRecording()) {
       this.#listener = listener;
       this.#call.start(metadata, this);
     } else this.#call.start(metadata, listener); // sampled out: the server is told so, and nothing else is left to do
@@ -108,15 +97,14 @@ class TracedCall implements InnerCall, InterceptingListener {
     const listener = this.#listener;
     this.#listener = undefined;
     const reason = result.code === status.OK ? undefined : refusalOf(result)?.reason;
-    this.#span.setAttributes({ ...serverAddress(this.getPeer()), ...(reason && { [spanAttributes.reason]: reason }) });
-    endSpan(this.#span, result, result.code !== status.OK);
+    this.#span?.setAttributes({ ...serverAddress(this.getPeer()), ...(reason && { [spanAttributes.reason]: reason }) });
+    if (this.#span) endSpan(this.#span, result, result.code !== status.OK);
     listener?.onReceiveStatus?.(result);
   }
 }
 
-/** A span that nobody records may still be another's who does, where the program passes contexts on and has no SDK. */
-function isSampled(span: Span): boolean {
-  return span.isRecording() || (span.spanContext().traceFlags & TraceFlags.SAMPLED) !== 0;
+function startCallSpan({ method_definition: { path } }: InterceptorOptions, within: Context): Span {
+  return tracer.startSpan(path.slice(1), { kind: SpanKind.CLIENT, attributes: rpcAttributes(path) }, within);
 }
 
 /** Where a call went, by the peer that grpc-js tells, or the target before there is a connection: address and port, or the path of a socket. */
