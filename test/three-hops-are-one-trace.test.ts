@@ -100,17 +100,14 @@ describe('a call of three hops', () => {
     for (const [depth, hop] of hops.entries()) {
       expect(attributesOf(hop)).toMatchObject({
         'tokenmesh.decision': 'admitted',
-        'tokenmesh.issuer': 'https://token-exchange.shop.test',
         'tokenmesh.token.audience': spiffeId(hop?.service ?? ''),
         'tokenmesh.token.id_hash': expect.stringMatching(/^[0-9a-f]{16}$/),
         'tokenmesh.token.kid': expect.any(String),
-        'tokenmesh.delegation.depth': depth,
         'tokenmesh.cache.hit': false,
-        'tokenmesh.revocation.state': 'fresh',
         'tokenmesh.revocation.age': expect.any(Number),
-        'tokenmesh.rule.class': expect.stringMatching(/^(standard|critical)$/),
       });
-      expect(hop?.events).toEqual([{ name: 'tokenmesh.decision', attributes: { 'tokenmesh.decision': 'admitted' } }]);
+      expect(hop?.attributes['tokenmesh.delegation.depth']).toBe(depth === 0 ? undefined : depth);
+      expect(hop?.events).toEqual([{ name: 'tokenmesh.decision', attributes: {} }]);
     }
     // what was issued is what was admitted at the next hop
     const tokensOf = (of: readonly (Span | undefined)[]) => of.map((span) => String(span?.attributes['tokenmesh.token.id_hash'])).sort();
@@ -141,9 +138,7 @@ describe('a call of three hops', () => {
       'tokenmesh.decision': 'refused',
       'tokenmesh.reason': 'AUDIENCE_MISMATCH',
     });
-    expect(refused?.events).toEqual([
-      { name: 'tokenmesh.decision', attributes: { 'tokenmesh.decision': 'refused', 'tokenmesh.reason': 'AUDIENCE_MISMATCH' } },
-    ]);
+    expect(refused?.events).toEqual([{ name: 'tokenmesh.decision', attributes: {} }]);
     // nothing of a token that was not verified
     expect(Object.keys(refused?.attributes ?? {}).filter((name) => name.startsWith('tokenmesh.token.'))).toEqual([]);
     await expectLogged(shop.payments, 'call.refused', [refused]);

@@ -8,7 +8,7 @@ import { answer } from './measured-process.ts';
 export interface Received {
   readonly clientSpans: number;
   readonly serverSpans: number;
-  /** Server spans with a parent, an admission, the token's hashed id, and whether it was cached. */
+  /** Server spans with a parent, an admission and its rule, the token's hashed id, audience and key, and the age of revocations. */
   readonly admitted: number;
   /** Server spans of refusals, by their reasons. */
   readonly refused: Readonly<Record<string, number>>;
@@ -29,6 +29,7 @@ interface Count {
   refused: Record<string, number>;
 }
 
+const told = ['rule.scope', 'token.id_hash', 'token.audience', 'token.kid', 'revocation.age'].map((name) => `tokenmesh.${name}`);
 const spanName = shop.Orders.service.Get.path.slice(1);
 const [serverKind, clientKind] = [2, 3]; // opentelemetry.proto.trace.v1.Span.SpanKind
 
@@ -46,7 +47,7 @@ function count(service: string, { name, kind, parent_span_id: parent, attributes
   const values = new Map(attributes.map(({ key, value }) => [key, value]));
   const decision = values.get('tokenmesh.decision')?.string_value;
   const reason = values.get('tokenmesh.reason')?.string_value;
-  const isTold = parent.length > 0 && values.has('tokenmesh.token.id_hash') && values.has('tokenmesh.cache.hit');
+  const isTold = parent.length > 0 && told.every((attribute) => values.has(attribute));
   if (decision === 'admitted' && isTold) of.admitted++;
   if (decision === 'refused' && reason) of.refused[reason] = (of.refused[reason] ?? 0) + 1;
 }

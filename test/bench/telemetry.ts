@@ -152,7 +152,10 @@ function checkReceived({ services, meteredExports }: ReceiverAnswer, calls: numb
       return [
         expect(isOne, `${labels[name]}: the receiver has the client spans of ${percent(clientSpans)} of ${calls} calls`),
         expect(serverSpans === clientSpans, `and of the same calls the server spans: ${serverSpans} of ${clientSpans}`),
-        expect(admitted === serverSpans, `each with the decision, the token's hashed id and whether it was cached: ${admitted}`),
+        expect(
+          admitted === serverSpans,
+          `each with the decision and its rule, the token's hashed id, audience and key, and the age of revocations: ${admitted}`,
+        ),
       ];
     }),
     ...(['leastSampled', 'leastAll'] as const).map((name) => {

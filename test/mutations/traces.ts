@@ -239,8 +239,25 @@ export const traceMutations: readonly Mutation[] = [
   },
   {
     of: ['traces'],
+    file: 'packages/interceptor/src/incoming/server-interceptor.ts',
+    find: 'alsoTrust.length > 0',
+    put: 'false',
+    fails: { file: tracingTest, title: 'says whose token it was where several issuers count' },
+  },
+  {
+    of: ['traces'],
     file: 'packages/interceptor/src/incoming/decision-span.ts',
-    find: '  span.addEvent(spanEvents.decision, decision);\n',
+    find: 'if (!isCached) ',
+    put: '',
+    fails: {
+      file: tracingTest,
+      title: 'has nothing of what is as usual: a token that was verified before, bound to nothing, of who calls, and fresh revocations',
+    },
+  },
+  {
+    of: ['traces'],
+    file: 'packages/interceptor/src/incoming/decision-span.ts',
+    find: '  span.addEvent(spanEvents.decision);\n',
     put: '',
     fails: {
       file: withoutSdkTest,

@@ -73,6 +73,7 @@ beforeEach(() => {
     awaited,
     metrics: createServerMetrics(() => 0),
     statusOf: createRefusalStatuses(),
+    namesIssuers: false,
     onRefused: undefined,
   };
 });

@@ -7,7 +7,7 @@ import type { AwaitedRequests } from './awaited-requests.ts';
 import { readCredential, removeCredential } from './bearer.ts';
 import { CallPeer, keepPeer } from './call-peer.ts';
 import { keepCaller } from './caller.ts';
-import { noteAdmitted, noteRefused, noteStreamEnded, verifiedAttributes } from './decision-span.ts';
+import { noteAdmitted, noteRefused, noteStreamEnded, noteVerified } from './decision-span.ts';
 import type { LiveCall, LiveCalls, WatchedCall } from './live-calls.ts';
 import type { createRefusalStatuses } from './refusal-statuses.ts';
 import type { Rule } from './rules.ts';
@@ -32,6 +32,8 @@ export interface Guard {
   readonly awaited: AwaitedRequests;
   readonly metrics: ServerMetrics;
   readonly statusOf: ReturnType<typeof createRefusalStatuses>;
+  /** Whether spans say whose a token is: where several issuers count. */
+  readonly namesIssuers: boolean;
   readonly onRefused: ((refused: RefusedCall) => void) | undefined;
 }
 
@@ -137,7 +139,8 @@ export class GuardedCall extends ServerCallLayer {
   /** Writes what was verified to the call's span; `undefined` while that is not recorded, so that nothing is made for it. */
   #verifiedListener(): VerifiedListener | undefined {
     const span = this.#traced?.recorded;
-    return span && ((token, freshness, isCached) => void span.setAttributes(verifiedAttributes(token, freshness, isCached)));
+    const { namesIssuers } = this.#guard;
+    return span && ((token, freshness, isCached) => noteVerified(span, token, freshness, isCached, namesIssuers));
   }
 
   #admit(metadata: Metadata, { token, caller }: AdmittedCall, rule: Rule): void {

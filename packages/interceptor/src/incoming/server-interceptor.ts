@@ -64,7 +64,9 @@ export function serverInterceptors(options: ServerInterceptorsOptions): ServerIn
   const liveCalls = createLiveCalls({ verifier, clockToleranceSeconds, now: verifier.now });
   const awaited = createAwaitedRequests(maxUnaryWaitMs);
   const metrics = createServerMetrics(() => liveCalls.size);
-  const guard: Guard = { verifier, liveCalls, streams, awaited, metrics, statusOf: createRefusalStatuses(), onRefused: options.onRefused };
+  const { onRefused, alsoTrust = [] } = options;
+  const namesIssuers = alsoTrust.length > 0;
+  const guard: Guard = { verifier, liveCalls, streams, awaited, metrics, statusOf: createRefusalStatuses(), namesIssuers, onRefused };
   return {
     get rules() {
       return [...rules.values()].filter((rule) => rule !== renewRule || streams.offered);

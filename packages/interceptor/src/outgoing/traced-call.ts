@@ -8,7 +8,7 @@ import {
   type StatusObject,
   status,
 } from '@grpc/grpc-js';
-import { type Attributes, type Context, context, propagation, type Span, SpanKind, type TextMapSetter, trace } from '@opentelemetry/api';
+import { type Context, context, propagation, type Span, SpanKind, type TextMapSetter, trace } from '@opentelemetry/api';
 import { spanAttributes } from '../semantic-conventions.ts';
 import { refusalOf } from '../status.ts';
 import { endSpan, isEmpty, isTracingOff, rpcAttributes, spanChoice, type TracingOptions, tracer } from '../tracing.ts';
@@ -96,10 +96,16 @@ class TracedCall implements InnerCall, InterceptingListener {
   onReceiveStatus(result: StatusObject): void {
     const listener = this.#listener;
     this.#listener = undefined;
-    const reason = result.code === status.OK ? undefined : refusalOf(result)?.reason;
-    this.#span?.setAttributes({ ...serverAddress(this.getPeer()), ...(reason && { [spanAttributes.reason]: reason }) });
-    if (this.#span) endSpan(this.#span, result, result.code !== status.OK);
+    if (this.#span) this.#endSpan(this.#span, result);
     listener?.onReceiveStatus?.(result);
+  }
+
+  #endSpan(span: Span, result: StatusObject): void {
+    noteServerAddress(span, this.getPeer());
+    const isError = result.code !== status.OK;
+    const reason = isError ? refusalOf(result)?.reason : undefined;
+    if (reason !== undefined) span.setAttribute(spanAttributes.reason, reason);
+    endSpan(span, result, isError);
   }
 }
 
@@ -107,12 +113,12 @@ function startCallSpan({ method_definition: { path } }: InterceptorOptions, with
   return tracer.startSpan(path.slice(1), { kind: SpanKind.CLIENT, attributes: rpcAttributes(path) }, within);
 }
 
-/** Where a call went, by the peer that grpc-js tells, or the target before there is a connection: address and port, or the path of a socket. */
-function serverAddress(peer: string): Attributes {
+/** Notes where a call went, by the peer that grpc-js tells, or the target before there is a connection: address and port, or the path of a socket. */
+function noteServerAddress(span: Span, peer: string): void {
   const [, bracketed, plain, port] = /^(?:dns:(?:\/\/[^/]*\/)?|ipv[46]:)?(?:\[([0-9a-f:.]+)\]|([^:[\]]+)):(\d{1,5})$/i.exec(peer) ?? [];
   const address = bracketed ?? plain;
-  if (address === undefined) return peer.startsWith('unix:') ? { 'server.address': peer.slice('unix:'.length) } : {};
-  return { 'server.address': address, 'server.port': Number(port) };
+  if (address !== undefined) span.setAttribute('server.address', address).setAttribute('server.port', Number(port));
+  else if (peer.startsWith('unix:')) span.setAttribute('server.address', peer.slice('unix:'.length));
 }
 
 const metadataSetter: TextMapSetter<Metadata> = { set: (metadata, key, value) => metadata.set(key, value) };
