@@ -1,3 +1,4 @@
+import type { KindName } from './broadcast-kinds.ts';
 import { type Figure, medianOf, pointAt, type Series, summarize } from './measure.ts';
 import { ratios } from './measured-side.ts';
 
@@ -22,9 +23,16 @@ const part = (share: number): Read => {
 const [p50, p99] = [part(0.5), part(0.99)];
 const last: Read = (slice) => medianOf(slice.last);
 
-/** Feeds beside plain subscriptions (`raw`), and beside those that check one signature each (`signed`). */
-export function enforcedFigures(verifiers: number, slices: Readonly<Record<'raw' | 'signed' | 'ours', Slices>>): readonly Figure[] {
-  const { raw, signed, ours } = slices;
+/** What was measured with so many verifiers. */
+export interface MeasuredSize extends Readonly<Record<KindName, Slices>> {
+  readonly verifiers: number;
+}
+
+/**
+ * Feeds beside plain subscriptions (`raw`), beside those that check one signature each (`signed`), and beside the least that hears of signed and durable
+ * revocations.
+ */
+export function enforcedFigures({ verifiers, raw, signed, least, ours }: MeasuredSize): readonly Figure[] {
   const many = nameOf(verifiers);
   const isMost = verifiers === 1_000;
   const isTarget = verifiers === 1 || verifiers === 100;
@@ -48,9 +56,15 @@ export function enforcedFigures(verifiers: number, slices: Readonly<Record<'raw'
         ]),
     summarize(`    ${many}: the same / raw NATS and one bare signature check each, p50`, '×', over(ours, signed, p50)),
     summarize(`    ${many}: the same / raw NATS and one bare signature check each, last`, '×', over(ours, signed, last)),
+    summarize(`    ${many}: the same / the least: committed, published, checked, p50`, '×', over(ours, least, p50)),
+    summarize(`    ${many}: the same / the least: committed, published, checked, last`, '×', over(ours, least, last)),
+    isMost
+      ? summarize(`    ${many}: the least: committed, published, checked / raw NATS, last`, '×', over(least, raw, last))
+      : summarize(`    ${many}: the least: committed, published, checked / raw NATS, p50`, '×', over(least, raw, p50)),
     ...absolute('commit → enforced', ours, isMost ? { atMost: 100 } : undefined),
     ...absolute('raw NATS publish → callback', raw),
     ...absolute('raw NATS and one signature check', signed),
+    ...absolute('the least: committed, published, checked', least),
     summarize(
       `${many}: Revoke asked → commit, waiting while others come included`,
       'ms',
@@ -60,22 +74,13 @@ export function enforcedFigures(verifiers: number, slices: Readonly<Record<'raw'
 }
 
 /** A few feeds among plain subscriptions to the same events, which stands for verifiers on machines of their own. */
-export function amongManyFigures(
-  verifiers: number,
-  real: number,
-  { raw, few }: Readonly<Record<'raw' | 'few', Slices>>,
-): readonly Figure[] {
+export function amongManyFigures(real: number, { verifiers, raw, few }: MeasuredSize): readonly Figure[] {
   const many = `${real} verifiers among ${verifiers - real} plain subscriptions`;
   return [
     summarize(`    ${many}: last of all / raw NATS last`, '×', over(few, raw, last)),
     summarize(`    ${many}: last of all`, 'ms', few.map(last)),
     summarize(`    ${many}: all, p99`, 'ms', few.map(p99)),
   ];
-}
-
-/** What was measured with so many verifiers. */
-export interface MeasuredSize extends Readonly<Record<'raw' | 'signed' | 'ours', Slices>> {
-  readonly verifiers: number;
 }
 
 /** How it grows with the verifiers that share two processors. */
@@ -87,6 +92,7 @@ export function enforcedSeries(sizes: readonly MeasuredSize[]): readonly Series[
   });
   return [
     line('the last verifier refuses', ({ ours }) => ours),
+    line('the least: committed, published, checked, the last one', ({ least }) => least),
     line('raw NATS and a signature check, the last one', ({ signed }) => signed),
     line('raw NATS, the last subscriber', ({ raw }) => raw),
   ];

@@ -1,5 +1,5 @@
 // Verifiers under measurement, many in one process: each a revocation feed, or for comparison a plain subscription, with a NATS connection of its own.
-import { createPublicKey, type JsonWebKey, type KeyObject, verify } from 'node:crypto';
+import { createPublicKey, type JsonWebKey } from 'node:crypto';
 import type { RevocationFeedClient } from '@tokenmesh/proto';
 import { createRevocationFeed, type RevocationFeed } from '@tokenmesh/revocation';
 import { grpcRecord } from '@tokenmesh/revocation/grpc';
@@ -8,19 +8,22 @@ import { connect } from 'nats';
 import { issuer, type MeshPlace } from './bench-mesh.ts';
 import { openFeedClient } from './feed-client.ts';
 import { answer } from './measured-process.ts';
+import { createPlainVerifier, type PlainWork } from './plain-verifier.ts';
 
 export interface VerifiersSettings extends MeshPlace {
   /** Address of the nats-server. */
   readonly nats: string;
   /** Of the plain subscriptions. */
   readonly subject: string;
-  /** By which these check what comes, text whose signature (DER, base64url) follows its last dot; absent: they do not. */
+  /** What these do with what comes. */
+  readonly work: PlainWork;
+  /** By which they check it; absent: they do not. */
   readonly key?: JsonWebKey;
 }
 
 /**
  * `open`: answered once there are as many revocation feeds and plain subscriptions, of which there were none at first. `arm`: from now on it is noted
- * when the token of this `jti` is revoked, and when a message came on the subject. `collect`: answered once every verifier has noted that.
+ * when the token of this `jti` is revoked, and when a message on the subject counted. `collect`: answered once every verifier has noted that.
  */
 export type VerifiersQuestion =
   | { readonly type: 'open'; readonly feeds: number; readonly plain: number }
@@ -35,11 +38,13 @@ export interface VerifiersAnswer {
   readonly cpuMicros: number;
   /** Feeds that are fresh, by NATS. */
   readonly fresh: number;
+  /** Messages that plain subscriptions found forged so far. */
+  readonly forged: number;
 }
 
 // the cast holds: the suite passes these settings
 const settings = JSON.parse(process.argv[2] ?? '{}') as VerifiersSettings;
-const { nats, subject } = settings;
+const { nats, subject, work } = settings;
 
 const collectLimitMs = 20_000;
 const atOnce = 25;
@@ -48,6 +53,7 @@ let armed = '';
 let notedAt: number[] = [];
 let left = 0;
 let verifiers = 0;
+let forged = 0;
 let collected = Promise.withResolvers<void>();
 
 function note(index: number): void {
@@ -88,17 +94,12 @@ async function openFeed(client: RevocationFeedClient, index: number): Promise<Re
   return feed;
 }
 
-async function subscribe(index: number, key: KeyObject | undefined): Promise<void> {
+async function subscribe(index: number): Promise<void> {
   const connection = await connect({ servers: nats });
+  const counts = createPlainVerifier(work, key, () => forged++);
   connection.subscribe(subject, {
     callback: (_, { data }) => {
-      const text = Buffer.from(data).toString('latin1');
-      const end = text.lastIndexOf('.');
-      if (key) {
-        const signature = Buffer.from(text.slice(end + 1), 'base64url');
-        if (!verify('sha256', Buffer.from(text.slice(0, end), 'latin1'), key, signature)) return;
-      }
-      note(index);
+      if (counts(data, armed)) note(index);
     },
   });
   await connection.flush();
@@ -120,7 +121,7 @@ async function openAll(feedCount: number, plain: number): Promise<void> {
   );
   await openMore(
     () => feedCount + plain - verifiers,
-    () => subscribe(verifiers++, key),
+    () => subscribe(verifiers++),
   );
 }
 
@@ -136,5 +137,5 @@ answer<VerifiersQuestion, VerifiersAnswer>(0, async (question) => {
     const freshness = feed.freshness();
     return freshness.state === 'fresh' && freshness.path === 'nats';
   };
-  return { atNs: question.type === 'collect' ? notedAt : [], cpuMicros: user + system, fresh: feeds.filter(isFresh).length };
+  return { atNs: question.type === 'collect' ? notedAt : [], cpuMicros: user + system, fresh: feeds.filter(isFresh).length, forged };
 });

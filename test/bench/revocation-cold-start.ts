@@ -12,7 +12,7 @@ export async function coldStartFigures(
   meshes: readonly BenchMesh[],
   { quick, report }: SuiteOptions,
 ): Promise<{ readonly figures: readonly Figure[]; readonly series: readonly Series[] }> {
-  const starts = quick ? 3 : 7;
+  const starts = quick ? 2 : 7;
   const measured = meshes.map((mesh) => ({ mesh, answers: [] as ColdAnswer[], endedAt: 0 }));
   for (let start = 0; start < starts; start++) {
     for (const of of measured) {

@@ -1,122 +1,39 @@
-import { generateKeyPairSync, randomBytes, sign } from 'node:crypto';
-import { connect, type NatsConnection } from 'nats';
-import type { BenchMesh } from './bench-mesh.ts';
+import { setTimeout as delay } from 'node:timers/promises';
+import { connect } from 'nats';
+import { type Kind, type KindName, type Kinds, type LatencyPlace, newJti, realAmongMany, startKinds } from './broadcast-kinds.ts';
 import { amongManyFigures, enforcedFigures, enforcedSeries, type MeasuredSize, type Slice } from './latency-figures.ts';
-import type { Figure, Series, SuiteOptions } from './measure.ts';
-import { type MeasuredProcess, startMeasured } from './measured-process.ts';
-import type { VerifiersAnswer, VerifiersQuestion, VerifiersSettings } from './measured-verifiers.ts';
+import { medianOf, type SuiteOptions, type SuiteResult } from './measure.ts';
+import type { VerifiersAnswer, VerifiersQuestion } from './measured-verifiers.ts';
 
-/** A mesh with NATS, and when its events were durable. */
-export interface LatencyPlace {
-  readonly mesh: BenchMesh;
-  /** Address of its nats-server. */
-  readonly nats: string;
-  /** Resolves with the moment of the commit, in nanoseconds of `process.hrtime`. */
-  committedAt(n: number): Promise<number>;
-}
-
-type Verifiers = MeasuredProcess<VerifiersQuestion, VerifiersAnswer>;
-
-/** `raw`: plain subscriptions. `signed`: those that check one signature. `ours`: feeds. `few`: some feeds among plain subscriptions to the same. */
-type Name = 'raw' | 'signed' | 'ours' | 'few';
-
-/** Verifiers of one kind, of `count` so many feeds, and what is broadcast to them. */
-interface Kind {
-  feedsOf(count: number): number;
-  /** Their process on either processor, each without a verifier yet. */
-  readonly processes: readonly Verifiers[];
-  /** Broadcasts what concerns the token; returns when it was told to, and the moment from which its way is counted, which may be known later. */
-  broadcast(jti: string): Promise<{ readonly askedNs: number; readonly fromNs: Promise<number> }>;
-}
-
-const rawSubject = 'bench.raw';
-const signedSubject = 'bench.signed';
-const eventsSubject = 'tokenmesh.bench_test.revocation.events';
-
-/** From the commit of a revocation until every verifier refuses its token, beside the same bytes by NATS alone. */
+/** From the commit of a revocation until every verifier refuses its token, beside the same bytes by NATS alone, and beside the least that does the same. */
 export async function latencyFigures(
   place: LatencyPlace,
   { quick, report }: SuiteOptions,
-): Promise<{ readonly figures: readonly Figure[]; readonly series: readonly Series[] }> {
+): Promise<Pick<SuiteResult, 'figures' | 'checks'> & Required<Pick<SuiteResult, 'series'>>> {
   const connection = await connect({ servers: place.nats });
   try {
-    const bytes = await exampleOf(place, connection);
     await using started = new AsyncDisposableStack();
     report('starting processes for verifiers');
-    const kinds = await startKinds(started, place, connection, bytes);
-    const three = ['raw', 'signed', 'ours'] as const;
+    const kinds = await startKinds(started, place, connection);
+    const four = ['raw', 'signed', 'least', 'ours'] as const;
     const sizes = [
-      { verifiers: 1, slices: quick ? 8 : 30, events: quick ? 20 : 50, names: three },
-      { verifiers: 10, slices: quick ? 4 : 30, events: 10, names: three },
-      { verifiers: 100, slices: quick ? 6 : 30, events: 5, names: three },
-      { verifiers: 1_000, slices: quick ? 3 : 15, events: 2, names: [...three, 'few'] as const },
+      { verifiers: 1, slices: quick ? 6 : 30, events: quick ? 15 : 50, names: four },
+      { verifiers: 10, slices: quick ? 3 : 30, events: 10, names: four },
+      { verifiers: 100, slices: quick ? 5 : 30, events: 5, names: four },
+      { verifiers: 1_000, slices: quick ? 2 : 15, events: 2, names: [...four, 'few'] as const },
     ];
-    const figures: Figure[] = [];
     const measured: MeasuredSize[] = [];
     for (const { verifiers, names, ...size } of sizes) {
-      const slices = await measureKinds(kinds, names, { ...size, verifiers, report });
-      figures.push(...enforcedFigures(verifiers, slices));
-      if (slices.few.length > 0) figures.push(...amongManyFigures(verifiers, realAmongMany, slices));
-      measured.push({ verifiers, ...slices });
+      measured.push({ verifiers, ...(await measureKinds(kinds, names, { ...size, verifiers, report })) });
     }
-    return { figures, series: enforcedSeries(measured) };
+    const figures = measured.flatMap((size) => [
+      ...enforcedFigures(size),
+      ...(size.few.length > 0 ? amongManyFigures(realAmongMany, size) : []),
+    ]);
+    return { figures, series: enforcedSeries(measured), checks: [await checkLeast(kinds)] };
   } finally {
     await connection.close();
   }
-}
-
-/** An event of one target, as it goes over NATS. */
-async function exampleOf({ mesh }: LatencyPlace, connection: NatsConnection): Promise<string> {
-  const subscription = connection.subscribe(eventsSubject, { max: 1 });
-  await connection.flush();
-  await mesh.revoke(newJti());
-  for await (const message of subscription) return Buffer.from(message.data).toString('latin1');
-  throw new Error('no event came');
-}
-
-const newJti = () => randomBytes(16).toString('base64url');
-
-/** Each kind of verifiers, and how it is broadcast to. */
-async function startKinds(
-  started: AsyncDisposableStack,
-  { mesh, nats, committedAt }: LatencyPlace,
-  connection: NatsConnection,
-  bytes: string,
-): Promise<Readonly<Record<Name, Kind>>> {
-  const start = (own: Pick<VerifiersSettings, 'subject' | 'key'>) => {
-    const { directory, tokenExchange } = mesh;
-    const settings: VerifiersSettings = { directory, tokenExchange, nats, ...own };
-    const startOn = async (cpu: number) =>
-      started.use(await startMeasured<VerifiersQuestion, VerifiersAnswer>('measured-verifiers.ts', settings, cpu));
-    return Promise.all([startOn(0), startOn(1)]);
-  };
-  const publisher = (subject: string, text: string) => {
-    const payload = Buffer.from(text, 'latin1');
-    return async () => {
-      const askedNs = Number(process.hrtime.bigint());
-      connection.publish(subject, payload);
-      return { askedNs, fromNs: Promise.resolve(askedNs) };
-    };
-  };
-  const revoke = async (jti: string) => {
-    const askedNs = Number(process.hrtime.bigint());
-    return { askedNs, fromNs: committedAt(await mesh.add([{ kind: 'token', value: jti }])) };
-  };
-  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const anew = signedAnew(bytes, (data) => sign('sha256', data, privateKey));
-  const key = publicKey.export({ format: 'jwk' });
-  const [raw, signed, ours, few] = await Promise.all([
-    start({ subject: rawSubject }),
-    start({ subject: signedSubject, key }),
-    start({ subject: eventsSubject }),
-    start({ subject: eventsSubject }),
-  ]);
-  return {
-    raw: { processes: raw, feedsOf: () => 0, broadcast: publisher(rawSubject, bytes) },
-    signed: { processes: signed, feedsOf: () => 0, broadcast: publisher(signedSubject, anew) },
-    ours: { processes: ours, feedsOf: (count) => count, broadcast: revoke },
-    few: { processes: few, feedsOf: () => realAmongMany, broadcast: revoke },
-  };
 }
 
 /** Opens verifiers until there are `count`. One has a processor to itself; many share both, with everything else. */
@@ -128,34 +45,30 @@ async function open({ processes, feedsOf }: Kind, count: number): Promise<void> 
 
 /** Kinds side by side, in slices that were taken one right after the other. */
 async function measureKinds(
-  kinds: Readonly<Record<Name, Kind>>,
-  names: readonly Name[],
+  kinds: Kinds,
+  names: readonly KindName[],
   { slices, events, verifiers, report }: { slices: number; events: number; verifiers: number; report: SuiteOptions['report'] },
-): Promise<Readonly<Record<Name, readonly Slice[]>>> {
+): Promise<Readonly<Record<KindName, readonly Slice[]>>> {
   report(`${verifiers} verifiers: opening`);
   await Promise.all(names.map((name) => open(kinds[name], verifiers)));
-  const measured: Record<Name, Slice[]> = { raw: [], signed: [], ours: [], few: [] };
+  const measured: Record<KindName, Slice[]> = { raw: [], signed: [], least: [], ours: [], few: [] };
+  /** How much sooner the least has committed than token-exchange had in the slice before: it waits for so long, and all are idle as long as they are there. */
+  let aheadMs = 0;
   for (let round = -1; round < slices; round++) {
     report(`${verifiers} verifiers: round ${round + 1} of ${slices}`);
+    const before = { least: 0, ours: 0 };
     for (const name of round % 2 === 0 ? names : names.toReversed()) {
-      const slice = await measureSlice(kinds[name], events);
+      const slice = await measureSlice(kinds[name], events, name === 'least' ? aheadMs : 0);
+      if (name === 'least' || name === 'ours') before[name] = medianOf(slice.before);
       if (round >= 0) measured[name].push(slice); // the first is warm-up
     }
+    aheadMs = Math.max(0, before.ours - before.least);
   }
   for (const name of names) await checkFresh(kinds[name], verifiers);
   return measured;
 }
 
-/** Among plain subscriptions, as many verifiers as two processors can be with little waiting for one another. */
-const realAmongMany = 10;
-
-/** The same text, signed by another key, with a signature that node:crypto takes as it is. */
-function signedAnew(compact: string, signer: (data: Buffer) => Buffer): string {
-  const text = compact.slice(0, compact.lastIndexOf('.'));
-  return `${text}.${signer(Buffer.from(text, 'latin1')).toString('base64url')}`;
-}
-
-async function measureSlice({ processes, broadcast }: Kind, events: number): Promise<Slice> {
+async function measureSlice({ processes, broadcast }: Kind, events: number, pauseMs: number): Promise<Slice> {
   const ask = (question: VerifiersQuestion) => Promise.all(processes.map((one) => one.ask(question)));
   const cpuOf = (answers: readonly VerifiersAnswer[]) => answers.reduce((sum, { cpuMicros }) => sum + cpuMicros, 0);
   const cpuBefore = cpuOf(await ask({ type: 'look' }));
@@ -163,6 +76,7 @@ async function measureSlice({ processes, broadcast }: Kind, events: number): Pro
   for (let event = 0; event < events; event++) {
     const jti = newJti();
     await ask({ type: 'arm', jti });
+    if (pauseMs > 0) await delay(pauseMs);
     const times = await broadcast(jti);
     sent.push({ ...times, atNs: (await ask({ type: 'collect' })).flatMap(({ atNs }) => atNs) });
   }
@@ -185,4 +99,21 @@ async function checkFresh({ processes, feedsOf }: Kind, verifiers: number): Prom
   const answers = await Promise.all(processes.map((one) => one.ask({ type: 'look' })));
   const fresh = answers.reduce((sum, answer) => sum + answer.fresh, 0);
   if (fresh !== feeds) throw new Error(`${fresh} of ${feeds} verifiers are fresh by NATS`);
+}
+
+/** A forged event reaches each verifier of the least first, and what it names counts as revoked by the genuine one only. */
+async function checkLeast({ least: { processes }, leastIssuer }: Kinds): Promise<string> {
+  const jti = newJti();
+  const ask = (question: VerifiersQuestion) => Promise.all(processes.map((one) => one.ask(question)));
+  const forgedOf = (answers: readonly VerifiersAnswer[]) => answers.reduce((sum, { forged }) => sum + forged, 0);
+  await ask({ type: 'arm', jti });
+  await leastIssuer.ask({ type: 'revoke', jti, forged: true });
+  const { committedNs } = await leastIssuer.ask({ type: 'revoke', jti });
+  const answers = await ask({ type: 'collect' });
+  const noted = answers.flatMap(({ atNs }) => atNs);
+  const early = noted.filter((at) => at < committedNs).length;
+  if (early > 0 || forgedOf(answers) !== noted.length)
+    throw new Error(`${forgedOf(answers)} of ${noted.length} plain verifiers refused a forged event, ${early} enforced it`);
+  const { events } = await leastIssuer.ask({ type: 'count' });
+  return `${noted.length} verifiers of the least refused an event with a forged signature; its database has all of its ${events} events`;
 }

@@ -20,7 +20,7 @@ export async function revokeFigures(
   { quick, report }: SuiteOptions,
 ): Promise<readonly Figure[]> {
   await using revoker = await startMeasured<RevokerQuestion, RevokerAnswer>('measured-revoker.ts', { directory, tokenExchange }, 1);
-  const seconds = quick ? 0.4 : 2;
+  const seconds = quick ? 0.3 : 2;
   const slices = quick ? 3 : 10;
   const figures: Figure[] = [];
   await revoker.ask({ inFlight: 32, seconds: 1, targets: 1 });

@@ -38,8 +38,8 @@ async function enforcedFigures(options: SuiteOptions): Promise<Part> {
   };
   const onCommitted = (n: number, atNs: number) => commitOf(n).resolve(atNs);
   const mesh = started.use(await startBenchMesh({ targets: 0, nats, onCommitted }));
-  const { figures, series } = await latencyFigures({ mesh, nats, committedAt: (n) => commitOf(n).promise }, options);
-  const checks = [...(await checkGuardedServer(mesh)), await warmCallCheck(mesh)];
+  const { figures, series, checks: latencyChecks } = await latencyFigures({ mesh, nats, committedAt: (n) => commitOf(n).promise }, options);
+  const checks = [...latencyChecks, ...(await checkGuardedServer(mesh)), await warmCallCheck(mesh)];
   return { figures: [...figures, ...(await applyFigures(nats, options))], series, checks };
 }
 
