@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { copyFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { setImmediate as turn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { newId, temporaryDirectory } from '../testing.ts';
@@ -77,6 +78,20 @@ describe('an SQLite record', () => {
       restore();
       await expect(open()).rejects.toThrow(StoreRestoredError);
       await expect(open()).rejects.toThrow(/log at 1; seen \d times, at 2\): .*begin-epoch/);
+    });
+
+    it('is refused when the process was killed a turn of the event loop after the last commit, before any answer left it', async () => {
+      const store = await open();
+      await append(store, 1);
+      const restore = backUp();
+      await append(store, 2);
+      await turn();
+      const kept = ['', '-wal'].map((suffix) => [`${file()}.lock${suffix}`, `${file()}.kept${suffix}`] as const);
+      for (const [lock, copy] of kept) copyFileSync(lock, copy);
+      await store.close();
+      restore();
+      for (const [lock, copy] of kept) copyFileSync(copy, lock);
+      await expect(open()).rejects.toThrow(/log at 1; seen \d times, at 2\)/);
     });
 
     it('is refused when it was only opened again since, and taken when nothing happened since', async () => {

@@ -55,7 +55,7 @@ export async function openSqliteStore(file: string, options: SqliteStoreOptions)
     const db = createKysely(database, prepared);
     await migrateToLatest(db);
     await beginLog(db, options.newId());
-    const { assertOurs, onAppended } = takeOver(database, fence, file, options.acceptRestored ?? false);
+    const { assertOurs, onAppended, noteAppended } = takeOver(database, fence, file, options.acceptRestored ?? false);
     const copier = createWalCopier(file);
     const store = createStore(db, {
       local: { run: runOver(prepared), savepoint: savepointOf(database), onBegin: assertOurs, onCommitted: copier.committed, onAppended },
@@ -68,6 +68,7 @@ export async function openSqliteStore(file: string, options: SqliteStoreOptions)
         return await store.head();
       },
       async close() {
+        noteAppended();
         await copier.close();
         await store.close();
       },
@@ -96,11 +97,21 @@ function takeOver(database: DatabaseSync, fence: SqliteFence, file: string, acce
   const generation = Math.max(found, seen?.generation ?? 0) + 1;
   database.prepare("INSERT OR REPLACE INTO meta (key, value) VALUES ('generation', ?)").run(String(generation));
   fence.note({ epoch, generation, n });
+  let appended: number | undefined;
+  const noteAppended = () => {
+    if (appended !== undefined) noteIfPossible(fence, { epoch, generation, n: appended });
+    appended = undefined;
+  };
   return {
     assertOurs() {
       if (generationNow() !== generation) throw new StoreRestoredError(`${file} was taken over by another process, or replaced`);
     },
-    onAppended: (last: number) => noteIfPossible(fence, { epoch, generation, n: last }),
+    /** A tick later: the event is on its way then, which is not to wait for a note, and no revocation was acknowledged yet. */
+    onAppended(last: number) {
+      if (appended === undefined) process.nextTick(noteAppended);
+      appended = last;
+    },
+    noteAppended,
   };
 }
 

@@ -173,7 +173,7 @@ export async function openRevocationLog(options: RevocationLogOptions): Promise<
   }
 
   async function settle(event: BroadcastEvent | undefined, targets: readonly Target[]): Promise<void> {
-    await undefined; // what is published goes out with the microtasks
+    await new Promise<void>((resolve) => process.nextTick(resolve)); // the event is with the courier then, and the store has noted its position
     if (event) applied.put(event, targets);
     // a withdrawn key has stopped signing here before anybody is told; what is wrong with the ones that are left is the rotation's to report
     if (kidsAmong(targets).length > 0) await keys.reload().catch(() => undefined);
