@@ -28,23 +28,25 @@ export async function callsSuite({ quick, report }: SuiteOptions): Promise<Suite
     const server = started.use(await startMeasuredServer(mesh, served ?? (guard === 'compact' ? 'mesh' : guard)));
     return { server, client: started.use(await startMeasuredClient(mesh, guard, workload, server)) };
   };
-  const [bare, twin, header, ours, compact, bound, jose] = await Promise.all([
+  const [bare, twin, header, indexed, layers, ours, compact, bound, jose] = await Promise.all([
     side('bare'),
     side('bare'),
     side('jose', 'gateway', 'bare'), // whoever calls jose attaches a token, and here nobody looks at it
+    side('layers', 'gateway', 'bare'),
+    side('layers'),
     side('mesh'),
     side('compact'),
     side('mesh', 'bound'),
     side('jose'),
   ]);
-  const sides = { bare, twin, header, ours, compact, bound, jose };
+  const sides = { bare, twin, header, indexed, layers, ours, compact, bound, jose };
   type Name = keyof typeof sides;
   // the cast holds: they are its names
   const names = Object.keys(sides) as Name[];
 
-  const rounds = quick ? 9 : 30;
-  const busy: Load = { kind: 'unary', count: quick ? 2_500 : 8_000, inFlight };
-  const alone: Load = { kind: 'unary', count: quick ? 150 : 1_000, inFlight: 1 };
+  const rounds = quick ? 7 : 30;
+  const busy: Load = { kind: 'unary', count: quick ? 2_000 : 6_000, inFlight };
+  const alone: Load = { kind: 'unary', count: quick ? 100 : 500, inFlight: 1 };
   report('calls that are not measured');
   await warmUp(Object.values(sides), [busy, alone], quick ? 5 : 3);
   const slices = { busy: byName<Slice>(), alone: byName<Slice>() };
@@ -64,6 +66,7 @@ export async function callsSuite({ quick, report }: SuiteOptions): Promise<Suite
   const rate = ({ seconds }: Slice) => busy.count / seconds;
   const totalCpu = ({ cpuMicros, serverCpuMicros }: Slice) => (cpuMicros + serverCpuMicros) / busy.count;
   const serverCpu = ({ serverCpuMicros }: Slice) => serverCpuMicros / busy.count;
+  const clientCpu = ({ cpuMicros }: Slice) => cpuMicros / busy.count;
   const overBare = (name: Name, read: (slice: Slice) => number) => ratios(of(name, read), of('bare', read));
   const p50 = ({ p50Micros }: Slice) => p50Micros;
   const p99 = ({ p99Micros }: Slice) => p99Micros;
@@ -92,14 +95,18 @@ export async function callsSuite({ quick, report }: SuiteOptions): Promise<Suite
     summarize('P3 p99 / bare, 64 in flight', '×', overBare('ours', p99), { atMost: 1.1 }),
     summarize(`P4 bytes added per warm call (token: ${token.length})`, 'B', more('ours', bytes), { atMost: token.length + 25 }),
     summarize('P4 with the indexable key', 'B', more('compact', bytes), { atMost: 2 }),
+    ...(['indexed', 'layers'] as const).flatMap((least) => [
+      summarize(`${labels[least]}: throughput / bare`, '×', overBare(least, rate)),
+      summarize(`   total CPU / bare: ${labels[least]}`, '×', overBare(least, totalCpu)),
+      summarize(`   server CPU / bare: ${labels[least]}`, '×', overBare(least, serverCpu)),
+      summarize(`   client CPU / bare: ${labels[least]}`, '×', overBare(least, clientCpu)),
+      summarize(`   throughput: authenticated, indexable key / ${labels[least]}`, '×', ratios(of('compact', rate), of(least, rate))),
+      summarize(`   total CPU: authenticated, indexable key / ${labels[least]}`, '×', ratios(of('compact', totalCpu), of(least, totalCpu))),
+    ]),
     ...names.flatMap((name) => [
       summarize(`throughput: ${labels[name]}`, '/s', of(name, rate)),
       summarize(`server CPU per call: ${labels[name]}`, 'µs', of(name, serverCpu)),
-      summarize(
-        `client CPU per call: ${labels[name]}`,
-        'µs',
-        of(name, ({ cpuMicros }) => cpuMicros / busy.count),
-      ),
+      summarize(`client CPU per call: ${labels[name]}`, 'µs', of(name, clientCpu)),
     ]),
   ];
   const lines = { [labels.bare]: bare, [labels.ours]: ours, [labels.compact]: compact, [labels.jose]: jose };
@@ -110,6 +117,8 @@ const labels = {
   bare: 'bare grpc-js',
   twin: 'bare grpc-js again',
   header: 'bare grpc-js, the same header unread',
+  indexed: 'bare grpc-js, the indexable header unread',
+  layers: 'layers that do nothing, indexable key',
   ours: 'authenticated',
   compact: 'authenticated, indexable key',
   bound: 'authenticated, certificate-bound token',
@@ -117,5 +126,5 @@ const labels = {
 } as const;
 
 function byName<Value>(): Record<keyof typeof labels, Value[]> {
-  return { bare: [], twin: [], header: [], ours: [], compact: [], bound: [], jose: [] };
+  return { bare: [], twin: [], header: [], indexed: [], layers: [], ours: [], compact: [], bound: [], jose: [] };
 }
