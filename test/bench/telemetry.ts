@@ -55,7 +55,7 @@ export async function telemetrySuite({ quick, report }: SuiteOptions): Promise<S
   // the cast holds: they are the same names
   const slices = Object.fromEntries(names.map((name) => [name, []])) as unknown as Readonly<Record<Name, Slice[]>>;
   report('calls that are not measured');
-  const unmeasured = quick ? 5 : 3;
+  const unmeasured = quick ? 4 : 3;
   for (let time = 0; time < unmeasured; time++) {
     await warmUp(Object.values(sides), [busy], 1);
     for (const name of names) await sides[name].server.ask({ flush: true });
