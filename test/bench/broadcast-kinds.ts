@@ -15,7 +15,7 @@ export interface LatencyPlace {
   committedAt(n: number): Promise<number>;
 }
 
-export type Verifiers = MeasuredProcess<VerifiersQuestion, VerifiersAnswer>;
+type Verifiers = MeasuredProcess<VerifiersQuestion, VerifiersAnswer>;
 type LeastIssuer = MeasuredProcess<LeastIssuerQuestion, LeastIssuerAnswer>;
 
 /**

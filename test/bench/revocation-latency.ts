@@ -20,7 +20,7 @@ export async function latencyFigures(
       { verifiers: 1, slices: quick ? 6 : 30, events: quick ? 15 : 50, names: four },
       { verifiers: 10, slices: quick ? 3 : 30, events: 10, names: four },
       { verifiers: 100, slices: quick ? 5 : 30, events: 5, names: four },
-      { verifiers: 1_000, slices: quick ? 2 : 15, events: 2, names: [...four, 'few'] as const },
+      { verifiers: 1_000, slices: quick ? 3 : 15, events: quick ? 1 : 2, names: [...four, 'few'] as const },
     ];
     const measured: MeasuredSize[] = [];
     for (const { verifiers, names, ...size } of sizes) {
