@@ -239,6 +239,13 @@ export const traceMutations: readonly Mutation[] = [
   },
   {
     of: ['traces'],
+    file: 'packages/interceptor/src/outgoing/exchange-client.ts',
+    find: 'tracingClientInterceptor(options.tracing)',
+    put: 'tracingClientInterceptor()',
+    fails: { file: ratioTest, title: "a workload's own call to token-exchange has %s, though nobody answers it", case: 'none by 0' },
+  },
+  {
+    of: ['traces'],
     file: 'packages/interceptor/src/incoming/server-interceptor.ts',
     find: 'alsoTrust.length > 0',
     put: 'false',

@@ -10,15 +10,18 @@ import {
 } from '@grpc/grpc-js';
 import { type Context, context, INVALID_SPAN_CONTEXT, propagation, ROOT_CONTEXT, SpanKind, TraceFlags, trace } from '@opentelemetry/api';
 import { NodeSDK } from '@opentelemetry/sdk-node';
-import { InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace';
+import { InMemorySpanExporter, type ReadableSpan, SimpleSpanProcessor } from '@opentelemetry/sdk-trace';
 import { type OrdersHandlers, shop, shopPackage } from '@tokenmesh/proto/shop';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { tracingServerInterceptor } from './incoming/traced-call.ts';
+import { createExchangeClient } from './outgoing/exchange-client.ts';
 import { tracingClientInterceptor } from './outgoing/traced-call.ts';
+import { clientCertificate } from './outgoing/workload-credential.ts';
 import { type TestMesh, testMesh } from './testing/index.ts';
 
 const exporter = new InMemorySpanExporter();
-const sdk = new NodeSDK({ spanProcessors: [new SimpleSpanProcessor({ exporter })], metricReaders: [], logRecordProcessors: [] });
+const processor = new SimpleSpanProcessor({ exporter });
+const sdk = new NodeSDK({ spanProcessors: [processor], metricReaders: [], logRecordProcessors: [] });
 beforeAll(() => sdk.start());
 afterAll(() => sdk.shutdown());
 
@@ -98,6 +101,12 @@ async function create(port: number, traceRatio: number | undefined | typeof bare
 const headers = () => hops.map(({ metadata }) => metadata.get('traceparent').map(String));
 const carried = () => hops.map(({ metadata }) => [...metadata.get('traceparent'), ...metadata.get('baggage')].map(String));
 
+/** The spans that were made: the SDK exports the first ones late. */
+async function finished(): Promise<readonly ReadableSpan[]> {
+  await processor.forceFlush();
+  return exporter.getFinishedSpans();
+}
+
 /** The kinds of the spans of each trace, once there are so many spans. */
 async function traces(count: number): Promise<Record<string, SpanKind[]>> {
   await expect.poll(() => exporter.getFinishedSpans()).toHaveLength(count);
@@ -112,7 +121,7 @@ describe('a call in no trace', () => {
     await create(await serve(0), 0.01);
     expect(headers()).toEqual([[], []]);
     expect(hops.map(({ active }) => active)).toEqual([ROOT_CONTEXT, ROOT_CONTEXT]);
-    expect(exporter.getFinishedSpans()).toEqual([]);
+    expect(await finished()).toEqual([]);
   });
 
   it('begins one with every hop in it when it is chosen', async () => {
@@ -139,7 +148,7 @@ describe('a call in no trace', () => {
   it('is never chosen by 0, and always by 1', async () => {
     chance = 0;
     await create(await serve(0), 0);
-    expect(exporter.getFinishedSpans()).toEqual([]);
+    expect(await finished()).toEqual([]);
     chance = 1 - Number.EPSILON;
     await create(await serve(1), 1);
     expect(Object.values(await traces(4))).toEqual([[SERVER, SERVER, CLIENT, CLIENT]]);
@@ -150,13 +159,13 @@ describe('a call in no trace', () => {
     await create(await serve(0.01), 0.01, propagation.setBaggage(ROOT_CONTEXT, baggage));
     expect(carried()).toEqual([['tenant=blue'], ['tenant=blue']]);
     expect(hops.map(({ active }) => propagation.getBaggage(active)?.getEntry('tenant')?.value)).toEqual(['blue', 'blue']);
-    expect(exporter.getFinishedSpans()).toEqual([]);
+    expect(await finished()).toEqual([]);
   });
 
   it('reaches its handler in an empty context, whatever the one was in which it came', async () => {
     await create(await serve(0, inAnotherTrace), bare);
     expect(hops.map(({ active }) => active)).toEqual([ROOT_CONTEXT, ROOT_CONTEXT]);
-    expect(exporter.getFinishedSpans()).toEqual([]);
+    expect(await finished()).toEqual([]);
   });
 
   it.each([
@@ -170,7 +179,7 @@ describe('a call in no trace', () => {
     draws = 0;
     await create(port, 0, active);
     expect(draws).toBe(['the caller', 'the first server', 'the second'].length);
-    expect(exporter.getFinishedSpans()).toEqual([]);
+    expect(await finished()).toEqual([]);
   });
 });
 
@@ -188,8 +197,28 @@ describe('a call within a trace', () => {
       { traceId, spanId },
       { traceId, spanId },
     ]);
-    expect(exporter.getFinishedSpans()).toEqual([]);
+    expect(await finished()).toEqual([]);
   });
+});
+
+it.each([
+  ['a span by default', {}, ['tokenmesh.v1.TokenExchange/GetJwks']],
+  ['none by 0', { traceRatio: 0 }, []],
+])("a workload's own call to token-exchange has %s, though nobody answers it", async (_, tracing, names) => {
+  const client = createExchangeClient({
+    ...{
+      address: '127.0.0.1:1',
+      channelCredentials: credentials.createInsecure(),
+      clientOptions: {},
+      timeoutMs: 1_000,
+      now: Date.now,
+      tracing,
+    },
+    ...{ self: 'spiffe://shop.test/gateway', issuer: 'https://token-exchange.shop.test', credential: clientCertificate() },
+  });
+  close.push(() => client.close());
+  await expect(client.fetchKeys()).rejects.toMatchObject({ code: status.UNAVAILABLE });
+  expect((await finished()).map(({ name }) => name)).toEqual(names);
 });
 
 describe('a mesh', () => {
@@ -214,7 +243,7 @@ describe('a mesh', () => {
     const error = await context.with(active, () => new Promise<ServiceError | null>((resolve) => void client.get({}, resolve)));
     client.close();
     server.forceShutdown();
-    return { code: error?.code ?? status.OK, spans: exporter.getFinishedSpans().map(({ name }) => name) };
+    return { code: error?.code ?? status.OK, spans: (await finished()).map(({ name }) => name) };
   }
   const name = 'shop.v1.Orders/Get';
 
