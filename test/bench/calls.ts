@@ -44,7 +44,7 @@ export async function callsSuite({ quick, report }: SuiteOptions): Promise<Suite
   // the cast holds: they are its names
   const names = Object.keys(sides) as Name[];
 
-  const rounds = quick ? 7 : 30;
+  const rounds = quick ? 6 : 30;
   const busy: Load = { kind: 'unary', count: quick ? 2_000 : 6_000, inFlight };
   const alone: Load = { kind: 'unary', count: quick ? 100 : 500, inFlight: 1 };
   report('calls that are not measured');
