@@ -6,16 +6,16 @@ import { traceApplied } from './applied-span.ts';
 
 const exporter = new InMemorySpanExporter();
 let apply: (applied?: AppliedEvent) => void;
+const onApplied: RevocationFeed['onApplied'] = (listener) => {
+  apply = listener;
+  return () => {};
+};
 
 beforeEach(() => {
   exporter.reset();
   trace.setGlobalTracerProvider(
     new TracerProvider({ sampler: new AlwaysOnSampler(), spanProcessors: [new SimpleSpanProcessor({ exporter })] }),
   );
-  const onApplied: RevocationFeed['onApplied'] = (listener) => {
-    apply = listener;
-    return () => {};
-  };
   traceApplied({ onApplied }, 'https://token-exchange.shop.test');
 });
 afterEach(() => trace.disable());
@@ -65,6 +65,12 @@ it('leaves a malformed context out, and makes the span all the same', () => {
 it('makes none for a snapshot and for what is read from the record', () => {
   apply();
   apply(cameBy('record'));
+  expect(exporter.getFinishedSpans()).toEqual([]);
+});
+
+it('makes none where a ratio says that what the mesh does by itself begins no trace', () => {
+  traceApplied({ onApplied }, 'https://token-exchange.shop.test', { traceRatio: 0 });
+  apply(cameBy('nats', `00-${published.traceId}-${published.spanId}-01`));
   expect(exporter.getFinishedSpans()).toEqual([]);
 });
 

@@ -1,8 +1,8 @@
-import { SpanKind, trace } from '@opentelemetry/api';
+import { ROOT_CONTEXT, SpanKind, trace } from '@opentelemetry/api';
 import type { RevocationFeed } from '@tokenmesh/revocation';
 import { spanAttributes as attribute, spanNames } from '../semantic-conventions.ts';
 import { parseTraceparent } from '../traceparent.ts';
-import { isTracingOff } from '../tracing.ts';
+import { isTracingOff, spanChoice, type TracingOptions } from '../tracing.ts';
 
 const tracer = trace.getTracer('@tokenmesh/interceptor');
 
@@ -11,10 +11,13 @@ const tracer = trace.getTracer('@tokenmesh/interceptor');
  *
  * It begins a trace of its own and is linked to the span that published the revocation, where the path says which. The path's word is nobody's
  * signature: it makes no parent, decides on no sampling, and is left out where it is malformed.
+ *
+ * @param tracing Which of them begin one. Default: as the SDK's sampler decides.
  */
-export function traceApplied(feed: Pick<RevocationFeed, 'onApplied'>, issuer: string): void {
+export function traceApplied(feed: Pick<RevocationFeed, 'onApplied'>, issuer: string, tracing: TracingOptions = {}): void {
+  const choice = spanChoice(tracing);
   feed.onApplied((applied) => {
-    if (!applied || applied.path === 'record' || isTracingOff()) return;
+    if (!applied || applied.path === 'record' || isTracingOff() || !choice.hasSpan(ROOT_CONTEXT)) return;
     const { event, path, receivedAtMs } = applied;
     const published = parseTraceparent(applied.traceparent());
     const attributes = {

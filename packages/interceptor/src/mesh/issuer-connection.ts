@@ -128,7 +128,7 @@ async function connectIssuer(options: IssuerConnectionOptions): Promise<IssuerCo
     onCounted: metrics.tokenChanged,
   });
 
-  traceApplied(feed, issuer);
+  traceApplied(feed, issuer, tracing);
   feed.onApplied((applied) => applied && metrics.eventApplied(applied.event));
   const instance = newId();
   let reporting: NodeJS.Timeout | undefined;
