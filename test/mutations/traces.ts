@@ -71,11 +71,51 @@ export const traceMutations: readonly Mutation[] = [
   {
     of: ['traces'],
     file: 'packages/interceptor/src/outgoing/obtain-span.ts',
-    find: '      waiters++;\n      link();',
-    put: '      waiters++;',
+    find: 'if (span) link();\n      else if (trace.getActiveSpan()?.isRecording()) span',
+    put: 'if (!span && trace.getActiveSpan()?.isRecording()) span',
     fails: {
       file: 'packages/interceptor/src/outgoing/obtain-span.test.ts',
       title: 'is a child of the call that began it, has the exchange inside, and is linked from those that wait for it',
+    },
+  },
+  {
+    of: ['traces'],
+    file: 'packages/interceptor/src/outgoing/obtain-span.ts',
+    find: '      else if (trace.getActiveSpan()?.isRecording()) span = tracer.startSpan(spanNames.obtain, { attributes });\n',
+    put: '',
+    fails: {
+      file: 'packages/interceptor/src/outgoing/obtain-span.test.ts',
+      title: 'is a child of the first recorded call that waits, where the one that began it is in no trace',
+    },
+  },
+  {
+    of: ['traces'],
+    file: 'packages/interceptor/src/outgoing/obtain-span.ts',
+    find: '.filter((one) => trace.getSpan(one)?.isRecording())',
+    put: '',
+    fails: {
+      file: 'packages/interceptor/src/outgoing/obtain-span.test.ts',
+      title: 'carries the request that others travel in, and is linked from theirs',
+    },
+  },
+  {
+    of: ['traces'],
+    file: applied,
+    find: ' || !choice.hasSpan(ROOT_CONTEXT)',
+    put: '',
+    fails: {
+      file: appliedTest,
+      title: 'makes none where a ratio says that what the mesh does by itself begins no trace',
+    },
+  },
+  {
+    of: ['traces'],
+    file: 'packages/interceptor/src/incoming/decision-span.ts',
+    find: "if (rule.public || rule.class === 'critical') ",
+    put: 'if (rule.public) ',
+    fails: {
+      file: 'packages/interceptor/src/incoming/decision-span.test.ts',
+      title: 'says that it is critical, and its scope',
     },
   },
   {

@@ -14,6 +14,7 @@ import { InMemorySpanExporter, type ReadableSpan, SimpleSpanProcessor } from '@o
 import { type OrdersHandlers, shop, shopPackage } from '@tokenmesh/proto/shop';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { tracingServerInterceptor } from './incoming/traced-call.ts';
+import { createMesh } from './mesh/mesh.ts';
 import { createExchangeClient } from './outgoing/exchange-client.ts';
 import { tracingClientInterceptor } from './outgoing/traced-call.ts';
 import { clientCertificate } from './outgoing/workload-credential.ts';
@@ -219,6 +220,21 @@ it.each([
   close.push(() => client.close());
   await expect(client.fetchKeys()).rejects.toMatchObject({ code: status.UNAVAILABLE });
   expect((await finished()).map(({ name }) => name)).toEqual(names);
+});
+
+it.each([
+  ['spans by default', {}, true],
+  ['none by 0', { traceRatio: 0 }, false],
+])('what a mesh asks of token-exchange over the network has %s, though nobody answers it', async (_, options, expected) => {
+  const usual = { self: 'spiffe://shop.test/gateway', tokenExchange: '127.0.0.1:1', credential: clientCertificate() };
+  const mesh = await createMesh({ ...usual, ...options });
+  close.push(() => void mesh.close());
+  const changes = Array.fromAsync(mesh.status());
+  mesh.client('spiffe://shop.test/orders');
+  for await (const change of mesh.status()) if (change.type === 'token') break;
+  await mesh.close();
+  expect(await changes).toContainEqual(expect.objectContaining({ type: 'token', change: 'failed' }));
+  expect((await finished()).length > 0).toBe(expected);
 });
 
 describe('a mesh', () => {

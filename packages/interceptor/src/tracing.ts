@@ -20,7 +20,7 @@ export interface TracingOptions {
    * and passes its context on when it is not. Default: every call has a span, and the SDK's sampler decides on it.
    */
   readonly traceRatio?: number | undefined;
-  /** 0 to 1. Default `Math.random`. */
+  /** At least 0 and less than 1. Default `Math.random`. */
   readonly random?: (() => number) | undefined;
 }
 

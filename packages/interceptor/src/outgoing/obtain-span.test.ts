@@ -4,6 +4,7 @@ import { InMemorySpanExporter, type ReadableSpan, SimpleSpanProcessor } from '@o
 import { TokenError } from '@tokenmesh/token';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { orders } from '../test-issuer.ts';
+import type { TracingOptions } from '../tracing.ts';
 import { togetherInOneTurn } from './together-in-one-turn.ts';
 import { createTokenSource, type IssuedToken, type TokenSource } from './token-source.ts';
 
@@ -19,16 +20,21 @@ let nowMs: number;
 beforeEach(() => {
   exporter.reset();
   [asked, nowMs] = [[], 1_000_000];
-  source = createTokenSource({
+  source = createSource();
+});
+
+function createSource(tracing: TracingOptions = {}): TokenSource {
+  return createTokenSource({
     exchange() {
       const answer = Promise.withResolvers<IssuedToken>();
       asked.push({ span: trace.getActiveSpan(), answer });
       return answer.promise;
     },
+    tracing,
     now: () => nowMs,
     random: () => 0.5,
   });
-});
+}
 
 const token: IssuedToken = { accessToken: 'opaque', tokenType: 'Bearer', expiresInSeconds: 300 };
 const idOf = (span: Pick<Span, 'spanContext'> | undefined) => span?.spanContext().spanId;
@@ -117,6 +123,29 @@ describe('the span of an exchange', () => {
     expect(asked).toHaveLength(1);
   });
 
+  it('is a child of the first recorded call that waits, where the one that began it is in no trace', async () => {
+    source = createSource({ traceRatio: 0 });
+    const began = source.get({ audience: orders });
+    const [first, second] = [get(), get()];
+    asked[0]?.answer.resolve(token);
+    await Promise.all([began, first.result, second.result]);
+    const [exchange, ...none] = await obtained(1);
+    expect(none).toEqual([]);
+    expect(exchange?.parentSpanContext?.spanId).toBe(idOf(first.span));
+    expect(exchange?.attributes).toMatchObject({ 'tokenmesh.obtain.waiters': 3 });
+    expect([first, second].map(({ span }) => span.links.map(({ context: to }) => to.spanId))).toEqual([[], [idOf(exchange)]]);
+    expect(asked.map(({ span }) => span)).toEqual([undefined]);
+  });
+
+  it('says why there is no token to who waited, where the call that began it is in no trace', async () => {
+    source = createSource({ traceRatio: 0 });
+    const began = source.get({ audience: orders });
+    const waiting = get();
+    asked[0]?.answer.reject(new TokenError('TARGET_REFUSED', 'no grant'));
+    await expect(Promise.all([began, waiting.result])).rejects.toThrow();
+    expect(await obtained(1)).toMatchObject([{ attributes: { 'tokenmesh.reason': 'TARGET_REFUSED' } }]);
+  });
+
   it('carries the request that others travel in, and is linked from theirs', async () => {
     let carrying: Span | undefined;
     const exchange = togetherInOneTurn<string, string>({
@@ -127,8 +156,9 @@ describe('the span of an exchange', () => {
         return requests;
       },
     });
+    const outside = exchange('in no trace'); // the request belongs to the first that is in one
     const calls = ['a', 'b', 'c'].map((name) => inCall(() => exchange(name)));
-    await Promise.all(calls.map(({ result }) => result));
+    expect(await Promise.all([outside, ...calls.map(({ result }) => result)])).toEqual(['in no trace', 'a', 'b', 'c']);
     const [first, ...others] = calls.map(({ span }) => span);
     expect(idOf(carrying)).toBe(idOf(first));
     expect(others.map(({ links }) => links.map(({ context: to }) => to.spanId))).toEqual([[idOf(first)], [idOf(first)]]);

@@ -6,7 +6,10 @@ import type { TokenRequest } from './token-source.ts';
 
 const tracer = trace.getTracer('@tokenmesh/interceptor');
 
-/** The span of one exchange that any number of calls wait for: a child of the call that began it, and linked from the others. */
+/**
+ * The span of one exchange that any number of calls wait for: a child of the call that began it, and linked from the others. Where that call has none, a child of the
+ * first that waits for it and is recorded, and from then on.
+ */
 export interface ObtainSpan {
   /** Runs inside the span, which ends with it. */
   run<T>(work: () => Promise<T>): Promise<T>;
@@ -18,51 +21,55 @@ export interface ObtainSpan {
 
 /**
  * @param cause `refresh` when a token was held already.
- * @param hasSpan `false`: it is in nobody's trace, and there is no span; what it runs is in the active context.
+ * @param hasSpan `false`: who began it is in no trace; what it runs is in the active context.
  */
 export function startObtainSpan({ audience, onBehalfOf }: TokenRequest, cause: 'first' | 'refresh', hasSpan = true): ObtainSpan {
-  if (!hasSpan) return { run: (work) => work(), share() {}, link() {} };
-  const span = tracer.startSpan(spanNames.obtain, {
-    attributes: {
-      [attribute.tokenAudience]: audience,
-      [attribute.obtainCause]: cause,
-      [attribute.grantType]: onBehalfOf ? 'urn:ietf:params:oauth:grant-type:token-exchange' : 'client_credentials',
-    },
-  });
+  const attributes = {
+    [attribute.tokenAudience]: audience,
+    [attribute.obtainCause]: cause,
+    [attribute.grantType]: onBehalfOf ? 'urn:ietf:params:oauth:grant-type:token-exchange' : 'client_credentials',
+  };
+  let span = hasSpan ? tracer.startSpan(spanNames.obtain, { attributes }) : undefined;
   let waiters = 1;
 
   function link(): void {
     const call = trace.getActiveSpan();
-    if (call?.isRecording()) call.addLink({ context: span.spanContext(), attributes: { [attribute.obtainShared]: true } });
+    if (span && call?.isRecording()) call.addLink({ context: span.spanContext(), attributes: { [attribute.obtainShared]: true } });
   }
 
   return {
     link,
     async run(work) {
       try {
-        return await context.with(trace.setSpan(context.active(), span), work);
+        return await (span ? context.with(trace.setSpan(context.active(), span), work) : work());
       } catch (error) {
-        noteFailure(span, error);
+        if (span) noteFailure(span, error);
         throw error;
       } finally {
-        span.setAttribute(attribute.obtainWaiters, waiters).end();
+        span?.setAttribute(attribute.obtainWaiters, waiters).end();
       }
     },
     share() {
       waiters++;
-      link();
+      if (span) link();
+      else if (trace.getActiveSpan()?.isRecording()) span = tracer.startSpan(spanNames.obtain, { attributes });
     },
   };
 }
 
-/** Links the spans of exchanges that travel in one request to the span of the first, which that request belongs to. */
-export function linkTogether([first, ...others]: readonly Context[]): void {
-  const carrying = first && trace.getSpanContext(first);
-  if (!carrying) return;
-  for (const other of others) {
-    const span = trace.getSpan(other);
-    if (span?.isRecording()) span.addLink({ context: carrying, attributes: { [attribute.obtainShared]: true } });
+/**
+ * The context that a request belongs to in which exchanges travel together: that of the first whose span is recorded, else of the first. The spans of the
+ * others are linked to it.
+ */
+export function carryTogether(first: Context, others: readonly Context[]): Context {
+  const recorded = [first, ...others].filter((one) => trace.getSpan(one)?.isRecording());
+  const [carrier = first] = recorded;
+  const carrying = trace.getSpanContext(carrier);
+  if (!carrying) return carrier;
+  for (const other of recorded) {
+    if (other !== carrier) trace.getSpan(other)?.addLink({ context: carrying, attributes: { [attribute.obtainShared]: true } });
   }
+  return carrier;
 }
 
 function noteFailure(span: Span, error: unknown): void {

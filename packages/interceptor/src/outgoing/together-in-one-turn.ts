@@ -1,9 +1,9 @@
 import { type Context, context } from '@opentelemetry/api';
-import { linkTogether } from './obtain-span.ts';
+import { carryTogether } from './obtain-span.ts';
 
 /**
- * Sends what is asked for in the same turn of the event loop together. What is sent belongs to the first one's span, and those of the others are
- * linked to it.
+ * Sends what is asked for in the same turn of the event loop together. What is sent belongs to the first one's span that is recorded, and those of the others
+ * are linked to it.
  *
  * @param options.several Answers in the order of the requests: an answer, or the error of that request alone. When it rejects, all of them fail.
  */
@@ -23,15 +23,18 @@ export function togetherInOneTurn<Request, Answer>(options: {
   }
 
   function sendTogether(group: readonly Waiting<Request, Answer>[]): void {
-    const [first] = group;
+    const [first, ...others] = group;
     if (!first) return;
-    if (group.length === 1) {
+    if (others.length === 0) {
       context.with(first.context, () => one(first.request)).then(first.resolve, first.reject);
       return;
     }
-    linkTogether(group.map((waiting) => waiting.context));
+    const carrier = carryTogether(
+      first.context,
+      others.map((waiting) => waiting.context),
+    );
     context
-      .with(first.context, () => several(group.map(({ request }) => request)))
+      .with(carrier, () => several(group.map(({ request }) => request)))
       .then(
         (answers) => {
           group.forEach(({ resolve, reject }, index) => {
