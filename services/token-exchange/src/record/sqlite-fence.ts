@@ -29,7 +29,8 @@ const busy = 5;
  * Takes the file of a fence, which is there already.
  *
  * It is an SQLite file because SQLite holds fcntl locks: Node has no flock, a file with a pid in it outlives a kill -9, and pids are reused. Notes are
- * in order but not forced to the disk: a power cut may lose the last ones, which makes the fence lower, never wrong.
+ * in order but not forced to the disk: a power cut may lose the last ones, and a kill in the tick between a commit and its note that one, which makes
+ * the fence lower, never wrong. An event may be with verifiers then whose position a backup of that very moment, restored, gives away once more.
  *
  * @throws {StoreInUseError} When it is held, in this process or another.
  */

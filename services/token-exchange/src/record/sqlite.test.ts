@@ -80,7 +80,7 @@ describe('an SQLite record', () => {
       await expect(open()).rejects.toThrow(/log at 1; seen \d times, at 2\): .*begin-epoch/);
     });
 
-    it('is refused when the process was killed a turn of the event loop after the last commit, before any answer left it', async () => {
+    it('is refused when the process was killed a turn of the event loop after the last commit', async () => {
       const store = await open();
       await append(store, 1);
       const restore = backUp();

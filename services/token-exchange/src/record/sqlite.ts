@@ -59,7 +59,10 @@ export async function openSqliteStore(file: string, options: SqliteStoreOptions)
     const copier = createWalCopier(file);
     const store = createStore(db, {
       local: { run: runOver(prepared), savepoint: savepointOf(database), onBegin: assertOurs, onCommitted: copier.committed, onAppended },
-      onClose: () => fence.release(),
+      onClose() {
+        noteAppended();
+        fence.release();
+      },
     });
     return {
       ...store,
@@ -68,7 +71,6 @@ export async function openSqliteStore(file: string, options: SqliteStoreOptions)
         return await store.head();
       },
       async close() {
-        noteAppended();
         await copier.close();
         await store.close();
       },
