@@ -8,7 +8,7 @@ export interface SdkSettings {
   readonly endpoint: string;
   /** Of the traces that begin here; of others, whoever began them has decided. 0…1. */
   readonly sampled: number;
-  /** Who decides on that: `sampler`: the SDK's, when a span is to be made; `mesh`: the mesh does before, and the SDK has its default. */
+  /** Who decides on that: `sampler`: the SDK's, when a span is to be made; `mesh`: the mesh does before, and the SDK's, which is its default, keeps all. */
   readonly decides: 'sampler' | 'mesh';
   /** Metrics as well as traces. */
   readonly metrics: boolean;
@@ -31,7 +31,8 @@ export async function startSdk({ service, endpoint, sampled, decides, metrics: i
     OTEL_EXPORTER_OTLP_ENDPOINT: endpoint,
     OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc',
     OTEL_TRACES_EXPORTER: 'otlp',
-    ...(decides === 'sampler' && { OTEL_TRACES_SAMPLER: 'parentbased_traceidratio', OTEL_TRACES_SAMPLER_ARG: String(sampled) }),
+    OTEL_TRACES_SAMPLER: decides === 'sampler' ? 'parentbased_traceidratio' : 'parentbased_always_on',
+    OTEL_TRACES_SAMPLER_ARG: String(sampled),
     OTEL_METRICS_EXPORTER: isMetered ? 'otlp' : 'none',
     OTEL_LOGS_EXPORTER: 'none',
   });

@@ -149,5 +149,5 @@ function usage(): ServerUsage {
 }
 answer<ServerQuestion, ServerUsage>(port, async (question) => {
   if (question.flush) await sdk?.flush();
-  return { ...usage(), ...(question.resources && { resources: await resources() }) };
+  return { ...usage(), ...(question.resources && { resources: resources() }) };
 });

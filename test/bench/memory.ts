@@ -82,33 +82,35 @@ async function pauseFigures(
 /** Memory and handles of a verifier that goes on working: half an hour, or less than a minute, which is too short for a verdict on memory. */
 async function steadyFigures({ server, client }: Worked, perSecond: number, { quick, report }: SuiteOptions): Promise<readonly Figure[]> {
   const [warmUp, slices, seconds] = quick ? [2, 8, 1] : [30, 180, 10];
-  const looks: { readonly hours: number; readonly megabytes: number; readonly code: number }[] = [];
-  const handles: number[] = [];
+  const looks: (HeldResources & { readonly atMs: number })[] = [];
   for (let slice = -warmUp; slice < slices; slice++) {
     report(`half load, ${perSecond.toFixed(0)} calls/s, slice ${slice + 1} of ${slices}`);
     await client.ask({ seconds, perSecond });
     const held = await look(server);
-    if (slice < 0) continue;
-    looks.push({ hours: performance.now() / 3_600_000, megabytes: held.residentBytes / 1024 ** 2, code: held.codeBytes / 1024 ** 2 });
-    handles.push(held.handles);
+    if (slice >= 0) looks.push({ ...held, atMs: performance.now() });
   }
   const third = Math.floor(slices / 3);
+  const handles = looks.map((held) => held.handles);
   const more = medianOf(handles.slice(-third)) - medianOf(handles.slice(0, third));
   const during = `${(slices * seconds) / 60 >= 1 ? `${(slices * seconds) / 60} min` : `${slices * seconds} s`} at half load`;
-  const grown = (name: string, read: (look: (typeof looks)[number]) => number): Figure => {
-    const { slope, interval } = trendOf(looks.map((look) => ({ x: look.hours, y: read(look) })));
+  const grown = (name: string, bytes: (held: HeldResources) => number | undefined): Figure => {
+    const points = looks.flatMap((held) => {
+      const y = bytes(held);
+      return y === undefined ? [] : [{ x: held.atMs / 3_600_000, y: y / 1024 ** 2 }];
+    });
+    const { slope, interval } = trendOf(points);
     return { name: `${name}, growth in ${during} (95 % interval)`, unit: 'MB/h', value: slope, spread: interval };
   };
-  const all = grown('memory of the process', ({ megabytes }) => megabytes);
+  const all = grown('memory of the process', ({ residentBytes }) => residentBytes);
   return [
     quick ? { ...all, name: `${all.name}: too short for a verdict` } : { ...all, name: `P18 ${all.name}`, target: { atMost: 1 } },
-    grown('   of it what V8 compiled', ({ code }) => code),
-    grown('   and without that', ({ megabytes, code }) => megabytes - code),
+    grown('   what full collections leave of its heap', ({ keptBytes }) => keptBytes),
+    grown('   what V8 compiled, a part of that', ({ codeBytes }) => codeBytes),
     summarize(`P18 handles, last third less first third of ${during}`, '', [more], { atMost: 0 }),
     summarize(
       `memory of the process, ${during}`,
       'MB',
-      looks.map(({ megabytes }) => megabytes),
+      looks.map(({ residentBytes }) => residentBytes / 1024 ** 2),
     ),
     summarize('half load', '/s', [perSecond]),
   ];

@@ -114,6 +114,7 @@ async function checkLeast({ least: { processes }, leastIssuer }: Kinds): Promise
   const early = noted.filter((at) => at < committedNs).length;
   if (early > 0 || forgedOf(answers) !== noted.length)
     throw new Error(`${forgedOf(answers)} of ${noted.length} plain verifiers refused a forged event, ${early} enforced it`);
-  const { events } = await leastIssuer.ask({ type: 'count' });
+  const { events, published } = await leastIssuer.ask({ type: 'count' });
+  if (events !== published) throw new Error(`the least's database has ${events} of ${published} events`);
   return `${noted.length} verifiers of the least refused an event with a forged signature; its database has all of its ${events} events`;
 }
