@@ -92,7 +92,7 @@ export function enforcedSeries(sizes: readonly MeasuredSize[]): readonly Series[
   });
   return [
     line('the last verifier refuses', ({ ours }) => ours),
-    line('the least: committed, published, checked, the last one', ({ least }) => least),
+    line('committed, published and checked, the last one', ({ least }) => least),
     line('raw NATS and a signature check, the last one', ({ signed }) => signed),
     line('raw NATS, the last subscriber', ({ raw }) => raw),
   ];
