@@ -115,7 +115,8 @@ export const traceMutations: readonly Mutation[] = [
     put: 'if (rule.public) ',
     fails: {
       file: 'packages/interceptor/src/incoming/decision-span.test.ts',
-      title: 'says that it is critical, and its scope',
+      title: 'says %s',
+      case: 'that it is critical, and its scope',
     },
   },
   {
