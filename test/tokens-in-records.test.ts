@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,8 +24,18 @@ describe('tokensInRecord', () => {
     expect(tokensInRecord(`${signed(typ)} ${signed(tokenTypes.serviceToken)}`)).not.toEqual([]);
   });
 
-  it('leaves out a hash that has the first letters of a token by chance', () => {
-    expect(tokensInRecord('Qx7eyJ4fzqYH2bT0mX1aQd-4fzqYH2bT0mX1aQdkP9w')).toEqual([]);
+  it.each(['', 'r_'])('finds an opaque token behind tm_%s', (kind) => {
+    const opaque = `tm_${kind}${randomBytes(32).toString('base64url')}`;
+    for (const text of [opaque, `{"token":"${opaque}"}`, `-${opaque}-`]) expect(tokensInRecord(text)).not.toEqual([]);
+  });
+
+  it.each([
+    'Qx7eyJ4fzqYH2bT0mX1aQd-4fzqYH2bT0mX1aQdkP9w',
+    'tm_I38LEihPC4fzqYH2bT0mX1aQd-4fzqYH2bT0mX1w',
+    'Qx-tm_I38LEihPC4fzqYH2bT0mX1aQd-4fzqYH2bT0w',
+  ])('leaves out a hash that has the first letters of a token by chance: %s', (hash) => {
+    expect(tokensInRecord(hash)).toEqual([]);
+    expect(tokensInRecord(`{"before":"${hash}","after":"${hash}"}`)).toEqual([]);
   });
 });
 
@@ -45,7 +56,7 @@ describe('tokensInDatabases', () => {
     return database;
   }
   /** Not a token: what these tests leave is looked through as well. */
-  const secret = 'tm_4fzqYH2bT0mX1aQd4fzqYH2b';
+  const secret = `tm_${'4fzqYH2b'.repeat(6)}`;
   const without = (database: DatabaseSync) => database.exec('DELETE FROM revocation_events');
 
   it.each([
@@ -53,7 +64,7 @@ describe('tokensInDatabases', () => {
     ['bytes', Buffer.from(secret)],
   ])('says where %s was found, also while its log was not written back', (_, value) => {
     const database = write('record.db', value);
-    expect(tokensInDatabases(directory)).toEqual(['record.db revocation_events: tm_4fzqYH2bT…']);
+    expect(tokensInDatabases(directory)).toEqual(['record.db revocation_events: tm_4fzqYH2b4…']);
     without(database);
     expect(tokensInDatabases(directory)).toEqual([]);
     database.close();

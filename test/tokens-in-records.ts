@@ -4,6 +4,8 @@ import type { DatabaseSync } from 'node:sqlite';
 import { tokensIn } from './tokens-in.ts';
 
 const jws = /eyJ[\w-]+\.[\w-]+\.[\w-]+/g;
+// Of an opaque token 256 random bits stand behind the prefix. A hash has 43 characters in all: one in a few hundred thousand has the prefix among them.
+const tooShort = /\btm_(?![\w-]{43})/g;
 /** What the revocation feed signs for every verifier to read: a record keeps it, and it admits nobody. */
 const statements: ReadonlySet<unknown> = new Set(['secevent+jwt', 'checkpoint+jwt', 'snapshot+jwt']);
 
@@ -12,7 +14,8 @@ const statements: ReadonlySet<unknown> = new Set(['secevent+jwt', 'checkpoint+jw
  * keys that have the first letters of a token by chance, which among so many some would.
  */
 export function tokensInRecord(text: string): string[] {
-  return tokensIn(text.replace(jws, (compact) => (statements.has(typeOf(compact)) ? '' : compact))).filter((found) => !isChance(found));
+  const looked = text.replace(jws, (compact) => (statements.has(typeOf(compact)) ? '' : compact)).replace(tooShort, '');
+  return tokensIn(looked).filter((found) => !isChance(found));
 }
 
 function typeOf(compact: string): unknown {

@@ -195,4 +195,11 @@ export const logMutations: readonly Mutation[] = [
     put: '',
     fails: { file: 'test/faults/looked-through.test.ts', title: 'finds a token in a record before its mesh is removed' },
   },
+  {
+    of: ['logs'],
+    file: 'test/tokens-in-records.ts',
+    find: 'const tooShort = /\\btm_(?![\\w-]{43})/g;',
+    put: 'const tooShort = /\\btm_/g;',
+    fails: { file: 'test/tokens-in-records.test.ts', title: 'finds an opaque token behind tm_%s', case: 'r_' },
+  },
 ];
