@@ -22,8 +22,8 @@ export const traceMutations: readonly Mutation[] = [
   {
     of: ['traces'],
     file: tokenId,
-    find: "hash('sha256', jti, 'hex')",
-    put: 'jti',
+    find: "hash('sha256', jti, 'buffer')",
+    put: 'Buffer.from(jti)',
     fails: { file: tracingTest, title: 'is on the server span with what it was based on, and marked by one event' },
   },
   {
@@ -166,7 +166,7 @@ export const traceMutations: readonly Mutation[] = [
   {
     of: ['traces'],
     file: tracedCall,
-    find: 'values.length === 0 ? undefined : values.map(String)',
+    find: 'values[0] === undefined ? undefined : String(values[0])',
     put: 'values.map(String)',
     fails: { file: sampledOutTest, title: 'adds no trace state and no baggage that nobody sent' },
   },
@@ -291,6 +291,23 @@ export const traceMutations: readonly Mutation[] = [
     find: 'alsoTrust.length > 0',
     put: 'false',
     fails: { file: tracingTest, title: 'says whose token it was where several issuers count' },
+  },
+  {
+    of: ['traces'],
+    file: 'packages/interceptor/src/incoming/decision-span.ts',
+    find: 'tokenIdHash(claims.jti)',
+    put: 'tokenIdHash(claims.sub)',
+    fails: {
+      file: 'packages/interceptor/src/incoming/decision-span.test.ts',
+      title: 'names each token by a hash of its own, the second time as the first',
+    },
+  },
+  {
+    of: ['traces'],
+    file: tracing,
+    find: 'if (known.size >= mostRemembered) known.clear();',
+    put: '',
+    fails: { file: tracingTest, title: 'leave nothing in memory of more than a thousand methods or addresses' },
   },
   {
     of: ['traces'],

@@ -11,6 +11,7 @@ import { bearerInterceptor } from './outgoing/client-interceptor.ts';
 import { createTokenSource } from './outgoing/token-source.ts';
 import { tracingClientInterceptor } from './outgoing/traced-call.ts';
 import { createTestIssuer, type TestIssuer } from './test-issuer.ts';
+import { rememberedBy } from './tracing.ts';
 
 const exporter = new InMemorySpanExporter();
 const sdk = new NodeSDK({ spanProcessors: [new SimpleSpanProcessor({ exporter })], metricReaders: [], logRecordProcessors: [] });
@@ -283,6 +284,14 @@ describe('spans', () => {
     await create();
     const { client } = await spans();
     expect(client.attributes).toMatchObject({ 'server.address': '127.0.0.1', 'server.port': port });
+  });
+
+  it('leave nothing in memory of more than a thousand methods or addresses', () => {
+    const known = new Map<string, string>();
+    const made = Array.from({ length: 2_500 }, (_, index) => rememberedBy(known, `/shop.v1.Orders/${index}`, () => `${index}`));
+    expect(made.at(-1)).toBe('2499');
+    expect(known.size).toBe(500);
+    expect(rememberedBy(known, '/shop.v1.Orders/2499', () => 'made anew')).toBe('2499');
   });
 
   it('are errors on both sides when the server failed', async () => {

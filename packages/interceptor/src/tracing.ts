@@ -68,8 +68,28 @@ export function isEmpty(within: Context): boolean {
   return within === ROOT_CONTEXT || within === leftOut;
 }
 
-export function rpcAttributes(path: string): Attributes {
-  return { 'rpc.system.name': 'grpc', 'rpc.method': path.slice(1) };
+const methodNames = new Map<string, string>();
+
+/** The full name of a method, its path without the slash that begins it: one string for all its spans, which is no part of another. */
+export function methodName(path: string): string {
+  return rememberedBy(methodNames, path, () => Buffer.from(path.slice(1)).toString());
+}
+
+export function rpcAttributes(name: string): Attributes {
+  return { 'rpc.system.name': 'grpc', 'rpc.method': name };
+}
+
+// of methods and addresses a process has few; a client that calls ever new ones does not fill its memory
+const mostRemembered = 1_000;
+
+/** What `make` made of a text the last time, out of a map that holds no more than a thousand. */
+export function rememberedBy<Value>(known: Map<string, Value>, text: string, make: () => Value): Value {
+  const found = known.get(text);
+  if (found !== undefined) return found;
+  const made = make();
+  if (known.size >= mostRemembered) known.clear();
+  known.set(text, made);
+  return made;
 }
 
 export function endSpan(span: Span, result: { readonly code?: status | null; readonly details?: string | null }, isError: boolean): void {

@@ -57,3 +57,14 @@ it.each<[string, Freshness, object]>([
   const own = Object.entries(span.attributes).filter(([name]) => name.startsWith('tokenmesh.revocation.'));
   expect(Object.fromEntries(own)).toEqual(expected);
 });
+
+it('names each token by a hash of its own, the second time as the first', () => {
+  const other = { ...token, claims: { ...token.claims, jti: 'two' } };
+  const hashes = [token, other, token, other].map((verified) => {
+    const span = startSpan();
+    noteVerified(span, verified, { state: 'empty' }, true, false);
+    return span.attributes['tokenmesh.token.id_hash'];
+  });
+  // the first 16 digits of SHA-256, of "one" and of "two"
+  expect(hashes).toEqual(['7692c3ad3540bb80', '3fc4ccfe745870e2', '7692c3ad3540bb80', '3fc4ccfe745870e2']);
+});

@@ -7,19 +7,29 @@ import type { Rule } from './rules.ts';
 
 // Each attribute costs a sampled call about a microsecond, most of it when it is sent: what is as usual is left out, and nothing is put together to be taken apart again.
 
+/** The same for every call with a token, or of a rule: made once for each, and kept as long as that is. */
+function oncePer<Key extends object>(make: (key: Key) => string): (key: Key) => string {
+  const made = new WeakMap<Key, string>();
+  return (key) => {
+    const known = made.get(key);
+    if (known !== undefined) return known;
+    const text = make(key);
+    made.set(key, text);
+    return text;
+  };
+}
+
+const idHashOf = oncePer(({ claims }: VerifiedToken) => tokenIdHash(claims.jti));
+const scopeOf = oncePer(({ scopes, anyScope }: Rule) => [...scopes, ...anyScope].join(' '));
+
 /**
  * Notes what a call's token says. Only of one that was verified: what a refused token claims may be anything, a secret included.
  *
  * @param namesIssuer Whether tokens of several count, so that the key alone does not tell whose it is.
  */
-export function noteVerified(
-  span: Span,
-  { claims, kid }: VerifiedToken,
-  freshness: Freshness,
-  isCached: boolean,
-  namesIssuer: boolean,
-): void {
-  span.setAttribute(attribute.tokenId, tokenIdHash(claims.jti));
+export function noteVerified(span: Span, token: VerifiedToken, freshness: Freshness, isCached: boolean, namesIssuer: boolean): void {
+  const { claims, kid } = token;
+  span.setAttribute(attribute.tokenId, idHashOf(token));
   span.setAttribute(attribute.tokenAudience, claims.aud);
   if (kid !== '') span.setAttribute(attribute.tokenKid, kid);
   if (namesIssuer) span.setAttribute(attribute.issuer, claims.iss);
@@ -57,9 +67,9 @@ function noteDecision(span: Span, rule: Rule | undefined, decision: 'admitted' |
   span.addEvent(spanEvents.decision);
   span.setAttribute(attribute.decision, decision);
   if (!rule) return;
-  const { scopes, anyScope } = rule;
   if (rule.public || rule.class === 'critical') span.setAttribute(attribute.ruleClass, rule.public ? 'public' : rule.class);
-  if (scopes.length + anyScope.length > 0) span.setAttribute(attribute.ruleScope, [...scopes, ...anyScope].join(' '));
+  const scope = scopeOf(rule);
+  if (scope !== '') span.setAttribute(attribute.ruleScope, scope);
 }
 
 function bindingOf({ cnf, net }: VerifiedToken['claims']): string[] {

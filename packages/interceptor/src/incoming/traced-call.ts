@@ -7,7 +7,7 @@ import {
 } from '@grpc/grpc-js';
 import { type Context, context, propagation, ROOT_CONTEXT, type Span, SpanKind, type TextMapGetter, trace } from '@opentelemetry/api';
 import { type Message, ServerCallLayer, type ServerCallStatus } from '../server-call-layer.ts';
-import { endSpan, isTracingOff, rpcAttributes, type SpanChoice, spanChoice, type TracingOptions, tracer } from '../tracing.ts';
+import { endSpan, isTracingOff, methodName, rpcAttributes, type SpanChoice, spanChoice, type TracingOptions, tracer } from '../tracing.ts';
 
 /**
  * A span for every incoming call, refused ones included, as a child of the caller's. Handlers of all four kinds of call run with it active,
@@ -90,7 +90,8 @@ export class TracedCall extends ServerCallLayer {
   }
 
   #startSpan(parent: Context): void {
-    const span = tracer.startSpan(this.#path.slice(1), { kind: SpanKind.SERVER, attributes: rpcAttributes(this.#path) }, parent);
+    const name = methodName(this.#path);
+    const span = tracer.startSpan(name, { kind: SpanKind.SERVER, attributes: rpcAttributes(name) }, parent);
     if (span.isRecording()) this.#span = span;
     this.#active = trace.setSpan(parent, span);
   }
@@ -111,7 +112,8 @@ const metadataGetter: TextMapGetter<Metadata> = {
   keys: (metadata) => Object.keys(metadata.getMap()),
   get(metadata, key) {
     const values = metadata.get(key);
+    if (values.length > 1) return values.map(String);
     // of what is absent a propagator would make an empty list, and pass that on
-    return values.length === 0 ? undefined : values.map(String);
+    return values[0] === undefined ? undefined : String(values[0]);
   },
 };

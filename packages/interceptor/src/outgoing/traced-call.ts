@@ -11,7 +11,17 @@ import {
 import { type Context, context, propagation, type Span, SpanKind, type TextMapSetter, trace } from '@opentelemetry/api';
 import { spanAttributes } from '../semantic-conventions.ts';
 import { refusalOf } from '../status.ts';
-import { endSpan, isEmpty, isTracingOff, rpcAttributes, spanChoice, type TracingOptions, tracer } from '../tracing.ts';
+import {
+  endSpan,
+  isEmpty,
+  isTracingOff,
+  methodName,
+  rememberedBy,
+  rpcAttributes,
+  spanChoice,
+  type TracingOptions,
+  tracer,
+} from '../tracing.ts';
 
 type InnerCall = ReturnType<NextCall>;
 type MessageContext = Parameters<InnerCall['sendMessageWithContext']>[0];
@@ -110,15 +120,29 @@ class TracedCall implements InnerCall, InterceptingListener {
 }
 
 function startCallSpan({ method_definition: { path } }: InterceptorOptions, within: Context): Span {
-  return tracer.startSpan(path.slice(1), { kind: SpanKind.CLIENT, attributes: rpcAttributes(path) }, within);
+  const name = methodName(path);
+  return tracer.startSpan(name, { kind: SpanKind.CLIENT, attributes: rpcAttributes(name) }, within);
 }
 
 /** Notes where a call went, by the peer that grpc-js tells, or the target before there is a connection: address and port, or the path of a socket. */
 function noteServerAddress(span: Span, peer: string): void {
+  const { address, port } = rememberedBy(serverAddresses, peer, () => parseServerAddress(peer));
+  if (address !== undefined) span.setAttribute('server.address', address);
+  if (port !== undefined) span.setAttribute('server.port', port);
+}
+
+interface ServerAddress {
+  readonly address?: string;
+  readonly port?: number;
+}
+
+const serverAddresses = new Map<string, ServerAddress>();
+
+function parseServerAddress(peer: string): ServerAddress {
   const [, bracketed, plain, port] = /^(?:dns:(?:\/\/[^/]*\/)?|ipv[46]:)?(?:\[([0-9a-f:.]+)\]|([^:[\]]+)):(\d{1,5})$/i.exec(peer) ?? [];
   const address = bracketed ?? plain;
-  if (address !== undefined) span.setAttribute('server.address', address).setAttribute('server.port', Number(port));
-  else if (peer.startsWith('unix:')) span.setAttribute('server.address', peer.slice('unix:'.length));
+  if (address !== undefined) return { address, port: Number(port) };
+  return peer.startsWith('unix:') ? { address: peer.slice('unix:'.length) } : {};
 }
 
 const metadataSetter: TextMapSetter<Metadata> = { set: (metadata, key, value) => metadata.set(key, value) };
