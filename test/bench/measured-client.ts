@@ -8,7 +8,7 @@ import { type OrdersClient, type PaymentsClient, shop } from '@tokenmesh/proto/s
 import { channelCredentials, type MeshPlace, meshOptions, obtainToken, spiffeId, type Workload } from './bench-mesh.ts';
 import { type SdkSettings, startSdk, tracingOf } from './bench-sdk.ts';
 import { attachHeldToken } from './least-layers.ts';
-import { leastTracingClient } from './least-tracing.ts';
+import { type LeastSaid, leastTracingClient } from './least-tracing.ts';
 import type { Load, Taken } from './load.ts';
 import { drive } from './measure.ts';
 import { answer } from './measured-process.ts';
@@ -19,6 +19,8 @@ export interface ClientSettings extends MeshPlace {
    * `traced`: no token, and the least that makes spans; `layers`: a held token under the indexable key, attached as what calls jose attaches its own.
    */
   readonly guard: 'bare' | 'traced' | 'mesh' | 'compact' | 'jose' | 'layers';
+  /** Of `traced`: what its spans say. Default `name`. */
+  readonly said?: LeastSaid;
   readonly workload: Workload;
   readonly port: number;
   /** Absent: there is no SDK. */
@@ -48,7 +50,7 @@ async function connect(): Promise<{ readonly orders: OrdersClient; readonly paym
   const tls = channelCredentials(settings, settings.workload);
   const interceptors = {
     bare: [],
-    traced: [leastTracingClient],
+    traced: [leastTracingClient(settings.said ?? 'name')],
     jose: [attachHeldToken('authorization', held)],
     layers: [attachHeldToken('tokenmesh-token', held)],
   }[guard];

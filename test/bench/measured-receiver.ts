@@ -12,6 +12,8 @@ export interface Received {
   readonly admitted: number;
   /** Server spans of refusals, by their reasons. */
   readonly refused: Readonly<Record<string, number>>;
+  /** How many spans there are of each form: their kind, and names, types and lengths of what they say. */
+  readonly forms: Readonly<Record<string, number>>;
 }
 
 export interface ReceiverAnswer {
@@ -27,6 +29,7 @@ interface Count {
   serverSpans: number;
   admitted: number;
   refused: Record<string, number>;
+  forms: Record<string, number>;
 }
 
 const told = ['rule.scope', 'token.id_hash', 'token.audience', 'token.kid', 'revocation.age'].map((name) => `tokenmesh.${name}`);
@@ -37,10 +40,13 @@ let held: Buffer[] = [];
 let [meteredExports, readingMicros] = [0, 0];
 const counts = new Map<string, Count>();
 
-function count(service: string, { name, kind, parent_span_id: parent, attributes }: Span): void {
+function count(service: string, span: Span): void {
+  const { name, kind, parent_span_id: parent, attributes } = span;
   if (name !== spanName) return;
-  const of = counts.get(service) ?? { clientSpans: 0, serverSpans: 0, admitted: 0, refused: {} };
+  const of = counts.get(service) ?? { clientSpans: 0, serverSpans: 0, admitted: 0, refused: {}, forms: {} };
   counts.set(service, of);
+  const form = formOf(span);
+  of.forms[form] = (of.forms[form] ?? 0) + 1;
   if (kind === clientKind) of.clientSpans++;
   if (kind !== serverKind) return;
   of.serverSpans++;
@@ -50,6 +56,13 @@ function count(service: string, { name, kind, parent_span_id: parent, attributes
   const isTold = parent.length > 0 && told.every((attribute) => values.has(attribute));
   if (decision === 'admitted' && isTold) of.admitted++;
   if (decision === 'refused' && reason) of.refused[reason] = (of.refused[reason] ?? 0) + 1;
+}
+
+function formOf({ kind, attributes, events }: Span): string {
+  const said = attributes.map(
+    ({ key, value }) => `${key}: ${value?.value}${value?.string_value === undefined ? '' : ` of ${value.string_value.length}`}`,
+  );
+  return [`kind ${kind}`, ...said.sort(), ...events.map(({ name, attributes: its }) => `event ${name} with ${its.length}`)].join(', ');
 }
 
 function read({ resource_spans: resources }: ExportTraceServiceRequest): void {

@@ -8,12 +8,14 @@ import { channelCredentials, issuer, type MeshPlace, meshOptions, spiffeId, tlsO
 import { type SdkSettings, startSdk, tracingOf } from './bench-sdk.ts';
 import { createResourceReader, type HeldResources } from './held-resources.ts';
 import { passingServer } from './least-layers.ts';
-import { leastTracingServer } from './least-tracing.ts';
+import { type LeastSaid, leastTracingServer } from './least-tracing.ts';
 import { answer } from './measured-process.ts';
 
 export interface ServerSettings extends MeshPlace {
   /** `traced`: nothing is checked, and the least that makes spans is done; `layers`: nothing is done, by a layer around each call. */
   readonly guard: 'bare' | 'traced' | 'layers' | 'mesh' | 'jose';
+  /** Of `traced`: what its spans say. Default `name`. */
+  readonly said?: LeastSaid;
   /** Absent: there is no SDK. */
   readonly sdk?: SdkSettings;
 }
@@ -128,7 +130,7 @@ if (settings.guard === 'mesh') {
 } else {
   const interceptors = {
     bare: () => [],
-    traced: () => [leastTracingServer],
+    traced: () => [leastTracingServer(settings.said ?? 'name')],
     layers: () => [passingServer],
     jose: async () => [await joseOnEveryCall()],
   };

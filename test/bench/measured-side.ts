@@ -18,6 +18,12 @@ export interface Side {
   readonly client: MeasuredProcess<Load, Taken>;
 }
 
+/** How a process is seen; absent: not at all, and `traced` says names only. */
+export interface Traced {
+  readonly sdk?: SdkSettings | undefined;
+  readonly said?: ServerSettings['said'];
+}
+
 /** What a load took at both ends. */
 export interface Slice extends Taken {
   readonly serverCpuMicros: number;
@@ -26,9 +32,9 @@ export interface Slice extends Taken {
 export function startMeasuredServer(
   { directory, tokenExchange, nats }: BenchMesh,
   guard: Guard,
-  sdk?: SdkSettings,
+  { sdk, said }: Traced = {},
 ): Promise<MeasuredServer> {
-  const settings: ServerSettings = { directory, tokenExchange, guard, ...(nats && { nats }), ...(sdk && { sdk }) };
+  const settings: ServerSettings = { directory, tokenExchange, guard, ...(nats && { nats }), ...(sdk && { sdk }), ...(said && { said }) };
   return startMeasured('measured-server.ts', settings, 0);
 }
 
@@ -37,10 +43,10 @@ export function startMeasuredClient(
   guard: ClientSettings['guard'],
   workload: Workload,
   { port }: MeasuredServer,
-  sdk?: SdkSettings,
+  { sdk, said }: Traced = {},
 ) {
   const { directory, tokenExchange } = mesh;
-  const settings: ClientSettings = { directory, tokenExchange, guard, workload, port, ...(sdk && { sdk }) };
+  const settings: ClientSettings = { directory, tokenExchange, guard, workload, port, ...(sdk && { sdk }), ...(said && { said }) };
   return startMeasured<Load, Taken>('measured-client.ts', settings, 1);
 }
 

@@ -10,8 +10,8 @@ type Receiver = MeasuredProcess<object, ReceiverAnswer>;
 type Sdk = Pick<SdkSettings, 'sampled' | 'decides' | 'metrics'>;
 
 /**
- * Both ends of a side have the same SDK, or none. `least…` are bare grpc-js with the least that makes spans. `chosen`: the client's mesh decides
- * before there is a span or a header, and the server's begins no trace of its own.
+ * Both ends of a side have the same SDK, or none. `least…` are bare grpc-js with the least that makes spans, which say nothing but a name, and those of
+ * `leastTold` what ours do. `chosen`: the client's mesh decides before there is a span or a header, and the server's begins no trace of its own.
  */
 const sdks = {
   none: undefined,
@@ -23,6 +23,7 @@ const sdks = {
   leastNone: undefined,
   leastSampled: { sampled: 0.01, decides: 'sampler', metrics: false },
   leastAll: { sampled: 1, decides: 'sampler', metrics: false },
+  leastTold: { sampled: 1, decides: 'sampler', metrics: false },
 } as const satisfies Readonly<Record<string, Sdk | undefined>>;
 type Name = keyof typeof sdks;
 // the cast holds: they are its names
@@ -38,6 +39,7 @@ const labels: Readonly<Record<Name, string>> = {
   leastNone: 'least tracing, no SDK',
   leastSampled: 'least tracing, 1 % sampled',
   leastAll: 'least tracing, 100 % sampled',
+  leastTold: 'least tracing that tells what ours does, 100 % sampled',
 };
 
 /** What being seen costs an authenticated unary call: spans that go to a receiver, all of them or one in a hundred, and metrics. */
@@ -79,10 +81,17 @@ export async function telemetrySuite({ quick, report }: SuiteOptions): Promise<S
   const overNone = (name: Name, read: (slice: Slice) => number) => ratios(of(name, read), of('none', read));
   const overLeastNone = (name: Name, read: (slice: Slice) => number) => ratios(of(name, read), of('leastNone', read));
   const rate = ({ seconds }: Slice) => busy.count / seconds;
+  const callMicros = (name: Name) => slices[name].map(({ seconds }) => (seconds * 1e6) / busy.count);
+  const addedMicros = (name: Name, base: Name) => callMicros(name).map((micros, index) => micros - (callMicros(base)[index] ?? Number.NaN));
+  /** An authenticated call takes longer than one without a token, so that the same time added to it is less of it. */
+  const withTimeOf = (name: Name) => {
+    const added = addedMicros(name, 'leastNone');
+    return callMicros('none').map((micros, index) => micros / (micros + (added[index] ?? Number.NaN)));
+  };
   const serverCpu = ({ serverCpuMicros }: Slice) => serverCpuMicros / busy.count;
   const clientCpu = ({ cpuMicros }: Slice) => cpuMicros / busy.count;
   const seen = ['sampled', 'chosen', 'metered', 'all'] as const satisfies readonly Name[];
-  const least = ['leastSampled', 'leastAll'] as const satisfies readonly Name[];
+  const least = ['leastSampled', 'leastAll', 'leastTold'] as const satisfies readonly Name[];
   const receiverCpu = (after.cpuMicros - before.cpuMicros) / (rounds * busy.count);
   const figures: Figure[] = [
     apart('A/A no SDK against no SDK, throughput, apart by', overNone('twin', rate)),
@@ -91,6 +100,13 @@ export async function telemetrySuite({ quick, report }: SuiteOptions): Promise<S
     summarize('P17 throughput / no SDK: 100 % sampled', '×', overNone('all', rate), { atLeast: 0.75 }),
     summarize('throughput / no SDK: 1 % sampled, and metrics', '×', overNone('metered', rate)),
     ...least.map((name) => summarize(`throughput / no SDK: ${labels[name]}`, '×', overLeastNone(name, rate))),
+    summarize(`added to a call, of no SDK: ${labels.all}`, 'µs', addedMicros('all', 'none')),
+    ...(['leastAll', 'leastTold'] as const).map((name) =>
+      summarize(`added to a call, of no SDK: ${labels[name]}`, 'µs', addedMicros(name, 'leastNone')),
+    ),
+    ...(['leastAll', 'leastTold'] as const).map((name) =>
+      summarize(`throughput / no SDK: ours without one, and what ${labels[name]}, adds`, '×', withTimeOf(name)),
+    ),
     ...seen.map((name) => summarize(`server CPU / no SDK: ${labels[name]}`, '×', overNone(name, serverCpu))),
     ...seen.map((name) => summarize(`client CPU / no SDK: ${labels[name]}`, '×', overNone(name, clientCpu))),
     ...least.map((name) => summarize(`server CPU / no SDK: ${labels[name]}`, '×', overLeastNone(name, serverCpu))),
@@ -110,9 +126,12 @@ async function startSide(started: AsyncDisposableStack, mesh: BenchMesh, { port 
   const sdkOf = (end: string, its: Partial<Sdk> = {}): SdkSettings | undefined =>
     sdk && { ...sdk, ...its, service: `${end}-${name}`, endpoint: `http://127.0.0.1:${port}` };
   const guard = name.startsWith('least') ? 'traced' : 'mesh';
+  const said = name === 'leastTold' ? 'all' : 'name';
   // with the sampler's decision in each header, the server's own is never asked
-  const server = started.use(await startMeasuredServer(mesh, guard, sdkOf('orders', name === 'chosen' ? { sampled: 0 } : {})));
-  return { server, client: started.use(await startMeasuredClient(mesh, guard, 'gateway', server, sdkOf('gateway'))) };
+  const server = started.use(
+    await startMeasuredServer(mesh, guard, { sdk: sdkOf('orders', name === 'chosen' ? { sampled: 0 } : {}), said }),
+  );
+  return { server, client: started.use(await startMeasuredClient(mesh, guard, 'gateway', server, { sdk: sdkOf('gateway'), said })) };
 }
 
 /** From the first call until the receiver has the last span of either end, so that no work is left for others' slices. */
@@ -129,17 +148,14 @@ async function measureToLastSpan({ server, client }: Side, load: Load): Promise<
  * @throws {Error} The receiver has other spans than it should: what was measured is something else.
  */
 function checkReceived({ services, meteredExports }: ReceiverAnswer, calls: number): readonly string[] {
-  const nothing: Received = { clientSpans: 0, serverSpans: 0, admitted: 0, refused: {} };
+  const nothing: Received = { clientSpans: 0, serverSpans: 0, admitted: 0, refused: {}, forms: {} };
   const at = (end: 'gateway' | 'orders', name: Name) => services[`${end}-${name}`] ?? nothing;
   const percent = (spans: number) => `${((100 * spans) / calls).toFixed(2)} %`;
   const expect = (isTrue: boolean, check: string): string => {
     if (!isTrue) throw new Error(`not so: ${check}`);
     return check;
   };
-  const expected = (['sampled', 'chosen', 'metered', 'all', 'leastSampled', 'leastAll'] as const).flatMap((name) => [
-    `gateway-${name}`,
-    `orders-${name}`,
-  ]);
+  const expected = names.filter((name) => sdks[name]).flatMap((name) => [`gateway-${name}`, `orders-${name}`]);
   const strangers = Object.keys(services).filter((service) => !expected.includes(service));
   const all = at('orders', 'all');
   // the forged token comes under either key
@@ -158,9 +174,9 @@ function checkReceived({ services, meteredExports }: ReceiverAnswer, calls: numb
         ),
       ];
     }),
-    ...(['leastSampled', 'leastAll'] as const).map((name) => {
+    ...(['leastSampled', 'leastAll', 'leastTold'] as const).map((name) => {
       const [{ clientSpans }, { serverSpans }] = [at('gateway', name), at('orders', name)];
-      const isRight = name === 'leastAll' ? clientSpans === calls : clientSpans > calls * 0.005 && clientSpans < calls * 0.015;
+      const isRight = name === 'leastSampled' ? clientSpans > calls * 0.005 && clientSpans < calls * 0.015 : clientSpans === calls;
       return expect(
         isRight && serverSpans === clientSpans,
         `${labels[name]}: client spans of ${percent(clientSpans)}, and as many server spans`,
@@ -171,10 +187,21 @@ function checkReceived({ services, meteredExports }: ReceiverAnswer, calls: numb
       `100 % sampled: client spans of ${percent(at('gateway', 'all').clientSpans)} of the calls`,
     ),
     expect(all.admitted === calls, `and server spans, with their decisions, of ${percent(all.admitted)}`),
+    ...(['gateway', 'orders'] as const).map((end) => {
+      const [ours, theirs] = [usualForm(at(end, 'all')), usualForm(at(end, 'leastTold'))];
+      const said = ours.form === theirs.form ? `say what ours do (${ours.form})` : `say ${theirs.form}, ours ${ours.form}`;
+      return expect(ours.form === theirs.form && theirs.count === calls, `${labels.leastTold}: the spans of ${end} ${said}`);
+    }),
     expect(
       refusals.every(([reason, count]) => all.refused[reason] === count),
       'the four refused calls among them, with their reasons',
     ),
     expect(meteredExports > 0, `metrics: the receiver has ${meteredExports} exports with the interceptor's count of calls`),
   ];
+}
+
+/** What nearly all spans of a service say: those of refused calls say something else. */
+function usualForm({ forms }: Received): { readonly form: string; readonly count: number } {
+  const [[form, count] = ['', 0]] = Object.entries(forms).toSorted(([, a], [, b]) => b - a);
+  return { form, count };
 }

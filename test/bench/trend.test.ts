@@ -30,3 +30,7 @@ it('sees growth beneath a sawtooth', () => {
   expect(interval[0]).toBeGreaterThan(0.9);
   expect(interval[1]).toBeLessThan(1.1);
 });
+
+it('knows nothing of fewer than three points', () => {
+  for (const few of [0, 1, 2]) expect(trendOf(points(few, (x) => x))).toEqual({ slope: Number.NaN, interval: [-Infinity, Infinity] });
+});

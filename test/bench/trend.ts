@@ -10,9 +10,10 @@ export interface Trend {
  * The slope of the straight line that is nearest to the points (least squares). As the collector lets memory rise and fall, neighbours resemble each other:
  * the points are first brought together into at most twenty blocks of equal length, each with its mean, so that they do not count as more than they are.
  *
- * @param points In ascending order of x; three or more, at two or more places.
+ * @param points In ascending order of x, at two or more places. Fewer than three tell nothing: the slope is `NaN`, which meets no target, and the interval has no bounds.
  */
 export function trendOf(points: readonly { readonly x: number; readonly y: number }[]): Trend {
+  if (points.length < 3) return { slope: Number.NaN, interval: [-Infinity, Infinity] };
   const size = Math.ceil(points.length / 20);
   const blocks = Array.from({ length: Math.floor(points.length / size) }, (_, block) => {
     const members = points.slice(block * size, (block + 1) * size);
