@@ -10,12 +10,11 @@ const tooShort = /\btm_(?![\w-]{43})/g;
 const statements: ReadonlySet<unknown> = new Set(['secevent+jwt', 'checkpoint+jwt', 'snapshot+jwt']);
 
 /**
- * What `tokensIn` finds in what is written to a record, or read from one: without the statements of the revocation feed, and without hashes and sealed
- * keys that have the first letters of a token by chance, which among so many some would.
+ * What `tokensIn` finds in what is written to a record, or read from one: without the statements of the revocation feed, and without hashes that
+ * have the prefix of an opaque token by chance, which among so many some would.
  */
 export function tokensInRecord(text: string): string[] {
-  const looked = text.replace(jws, (compact) => (statements.has(typeOf(compact)) ? '' : compact)).replace(tooShort, '');
-  return tokensIn(looked).filter((found) => !isChance(found));
+  return tokensIn(text.replace(jws, (compact) => (statements.has(typeOf(compact)) ? '' : compact)).replace(tooShort, ''));
 }
 
 function typeOf(compact: string): unknown {
@@ -24,11 +23,6 @@ function typeOf(compact: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-/** A header or claims set goes on as readable as it begins. */
-function isChance(found: string): boolean {
-  return found.startsWith('eyJ') && /[^\x20-\x7e]/.test(Buffer.from(found.slice(0, 12), 'base64url').toString('latin1'));
 }
 
 /** The same of every value in the SQLite databases of a directory, `file table: found`. A file that is no database has no values. */

@@ -202,4 +202,11 @@ export const logMutations: readonly Mutation[] = [
     put: 'const tooShort = /\\btm_/g;',
     fails: { file: 'test/tokens-in-records.test.ts', title: 'finds an opaque token behind tm_%s', case: 'r_' },
   },
+  {
+    of: ['logs'],
+    file: 'test/tokens-in.ts',
+    find: "match.startsWith('eyJ') && /[^\\x20-\\x7e]/.test(",
+    put: "match.startsWith('eyJ') && /[^\\x40-\\x7e]/.test(",
+    fails: { file: 'test/tokens-in.test.ts', title: 'finds %s that was planted in a text', case: 'the header of a token' },
+  },
 ];
