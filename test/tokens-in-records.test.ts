@@ -37,6 +37,18 @@ describe('tokensInRecord', () => {
     expect(tokensInRecord(hash)).toEqual([]);
     expect(tokensInRecord(`{"before":"${hash}","after":"${hash}"}`)).toEqual([]);
   });
+
+  const ciphertext = '4fzqYH2bT0mX1aQdkP9w'.repeat(40);
+  it.each(['tm_', 'tm_r_', 'Qx7-tm_'])('leaves out a sealed value that has the prefix of an opaque token by chance, as %s', (begin) => {
+    for (const sealed of [begin + ciphertext, `Qx7.${begin}${ciphertext}`, `sid\t${begin}${ciphertext}\n`]) {
+      expect(tokensInRecord(sealed)).toEqual([]);
+    }
+  });
+
+  it('finds an opaque token in an answer that was encoded and not sealed', () => {
+    const answer = JSON.stringify({ scope: 'payments.charge '.repeat(20), refresh_token: `tm_r_${randomBytes(32).toString('base64url')}` });
+    for (const encoding of ['base64', 'base64url'] as const) expect(tokensInRecord(Buffer.from(answer).toString(encoding))).not.toEqual([]);
+  });
 });
 
 describe('tokensInDatabases', () => {

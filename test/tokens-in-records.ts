@@ -6,15 +6,18 @@ import { tokensIn } from './tokens-in.ts';
 const jws = /eyJ[\w-]+\.[\w-]+\.[\w-]+/g;
 // Of an opaque token 256 random bits stand behind the prefix. A hash has 43 characters in all: one in a few hundred thousand has the prefix among them.
 const tooShort = /\btm_(?![\w-]{43})/g;
+// Twice as long as an opaque token: what is sealed is written in one run, and in a thousand characters of it the prefix stands once in ten thousand times.
+const sealed = /[\w-]{100,}/g;
 /** What the revocation feed signs for every verifier to read: a record keeps it, and it admits nobody. */
 const statements: ReadonlySet<unknown> = new Set(['secevent+jwt', 'checkpoint+jwt', 'snapshot+jwt']);
 
 /**
- * What `tokensIn` finds in what is written to a record, or read from one: without the statements of the revocation feed, and without hashes that
- * have the prefix of an opaque token by chance, which among so many some would.
+ * What `tokensIn` finds in what is written to a record, or read from one: without the statements of the revocation feed, and without hashes and sealed
+ * values that have the prefix of an opaque token by chance, which among so many some would. What is encoded and not sealed is found as it was before.
  */
 export function tokensInRecord(text: string): string[] {
-  return tokensIn(text.replace(jws, (compact) => (statements.has(typeOf(compact)) ? '' : compact)).replace(tooShort, ''));
+  const unknown = text.replace(jws, (compact) => (statements.has(typeOf(compact)) ? '' : compact));
+  return tokensIn(unknown.replace(sealed, (run) => run.replaceAll('tm_', 'TM_')).replace(tooShort, ''));
 }
 
 function typeOf(compact: string): unknown {

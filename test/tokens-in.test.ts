@@ -29,6 +29,7 @@ const known = Object.entries(planted);
 const ordinary = [
   'jti 4fzqYH2bT0mX1aQd kid k-2026 traceparent 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01 tm_0',
   'jti Qx7eyJ4fzqYH2bT0mX1aQd has three letters of a header by chance',
+  'sealed eyJjRygoaWZtT0mX1aQdkP9w4fzqYH2b has them, and nine readable bytes',
   JSON.stringify(exportJwk(key)),
   '[ \'authorization\' ] Bearer … "authorization":"Bearer …" "tokenmesh-token":"DPoP …"',
 ];

@@ -29,9 +29,9 @@ export function tokensIn(text: string | undefined): string[] {
   return found.filter((match) => !isChance(match)).map((match) => `${match.slice(0, 12)}…`);
 }
 
-/** A header or claims set goes on as readable as it begins: an id or a hash in which the same three letters stand by chance does not. */
+/** A header or claims set goes on as readable as it begins: an id, a hash or a sealed value in which the same three letters stand by chance does not. */
 function isChance(match: string): boolean {
-  return match.startsWith('eyJ') && /[^\x20-\x7e]/.test(Buffer.from(match.slice(0, 12), 'base64url').toString('latin1'));
+  return match.startsWith('eyJ') && /[^\x20-\x7e]/.test(Buffer.from(match.slice(0, 19), 'base64url').toString('latin1'));
 }
 
 /** Looks for the same in what is written in parts: a secret is found wherever it is cut, with the part that makes it recognisable. */

@@ -209,4 +209,29 @@ export const logMutations: readonly Mutation[] = [
     put: "match.startsWith('eyJ') && /[^\\x40-\\x7e]/.test(",
     fails: { file: 'test/tokens-in.test.ts', title: 'finds %s that was planted in a text', case: 'the header of a token' },
   },
+  {
+    of: ['logs'],
+    file: 'test/tokens-in-records.ts',
+    find: "unknown.replace(sealed, (run) => run.replaceAll('tm_', 'TM_'))",
+    put: 'unknown',
+    fails: {
+      file: 'test/tokens-in-records.test.ts',
+      title: 'leaves out a sealed value that has the prefix of an opaque token by chance, as %s',
+      case: 'tm_',
+    },
+  },
+  {
+    of: ['logs'],
+    file: 'test/tokens-in-records.ts',
+    find: 'const sealed = /[\\w-]{100,}/g;',
+    put: 'const sealed = /[\\w-]{40,}/g;',
+    fails: { file: 'test/tokens-in-records.test.ts', title: 'finds an opaque token behind tm_%s', case: 'r_' },
+  },
+  {
+    of: ['logs'],
+    file: 'test/tokens-in.ts',
+    find: 'match.slice(0, 19)',
+    put: 'match.slice(0, 12)',
+    fails: { file: 'test/tokens-in.test.ts', title: 'leaves ordinary output alone' },
+  },
 ];
