@@ -219,6 +219,17 @@ test('T-53 a checkpoint from the future counts up to the tolerance and raises an
   expect(verifier.freshness()).toMatchObject({ freshAtMs: start + 5_000 });
 });
 
+test('T-53 a checkpoint that was dated ahead counts until S after its date, whenever it is played again, and no longer', () => {
+  const [dated, again] = [start + 4_000, start + 7_000];
+  const verifier = confirmed();
+  expect(verifier.freshness(again, 7_000)).toMatchObject({ state: 'stale' });
+  verifier.take(checkpoint(5, dated, { wallMs: again, monotonicMs: 7_000 }));
+  expect(verifier.freshness(dated + 5_000, 9_000)).toMatchObject({ state: 'fresh', freshAtMs: dated });
+  expect(verifier.freshness(dated + 5_001, 9_001)).toMatchObject({ state: 'stale' });
+  verifier.take(checkpoint(5, dated, { wallMs: dated + 5_001, monotonicMs: 9_001 }));
+  expect(verifier.freshness(dated + 5_001, 9_001)).toMatchObject({ state: 'stale' });
+});
+
 test('T-53 an answer from the future does not confirm', () => {
   const verifier = confirmed()
     .take({ type: 'connected' })

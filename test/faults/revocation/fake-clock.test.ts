@@ -42,3 +42,24 @@ it.skipIf(!library)('a running process sees its wall clock set, and only that: i
   const { wallMs, monotonicMs } = await differences();
   expect([...offsets, minutesOf(wallMs - monotonicMs)]).toEqual([0, 120, -120, 0]);
 });
+
+it.each([
+  ['is never ahead of the time when it was set back', [-5_000], 1_000],
+  ['was ahead', [2_817], 3_817],
+  ['was ahead, and less so afterwards', [4_000, 500], 5_000],
+  ['ran ahead', [100, 200, 300], 3_300],
+  ['was ahead by minutes, which is left out, and then by less', [600_000, 2_000], 4_000],
+])('knows the latest time that it has shown, a second for each step, when it %s', (_, steps, latestMs) => {
+  const { path, remove } = createTemporaryDirectory('clock');
+  onTestFinished(remove);
+  let nowMs = 0;
+  const clock = createFakeClock('unused', path, 'one', () => nowMs);
+  for (const offsetMs of steps) {
+    clock.step(offsetMs);
+    nowMs += 1_000;
+  }
+  clock.set();
+  expect(clock.latestMs()).toBe(latestMs);
+  nowMs = 3_600_000;
+  expect(clock.latestMs()).toBe(nowMs);
+});

@@ -9,7 +9,14 @@ export interface FakeClock {
   step(offsetMs: number): void;
   /** As the machine's again. */
   set(): void;
+  /**
+   * The latest time that it has shown, milliseconds since epoch: until the machine's own gets there, something may be dated in the future. What was dated more
+   * than a minute ahead is left out.
+   */
+  latestMs(): number;
 }
+
+const minuteMs = 60_000;
 
 /**
  * A clock that starts right.
@@ -17,7 +24,7 @@ export interface FakeClock {
  * @param library As `findFaketime` found it.
  * @param directory For the file by which running processes are told; each clock needs another name in it.
  */
-export function createFakeClock(library: string, directory: string, name: string): FakeClock {
+export function createFakeClock(library: string, directory: string, name: string, now = Date.now): FakeClock {
   const file = join(directory, `${name}.clock`);
   let writes = 0;
   const write = (offset: string) => {
@@ -25,7 +32,14 @@ export function createFakeClock(library: string, directory: string, name: string
     writeFileSync(next, `${offset}\n`);
     renameSync(next, file); // a process that looks meanwhile sees the one or the other, never an empty file
   };
-  write('+0');
+  let [offset, latest] = [0, 0];
+  const latestMs = () => Math.max(latest, now() + (offset > minuteMs ? 0 : offset));
+  function show(offsetMs: number): void {
+    latest = latestMs(); // shown until now
+    offset = offsetMs;
+    write(`${offsetMs < 0 ? '-' : '+'}${(Math.abs(offsetMs) / 1000).toFixed(3)}`);
+  }
+  show(0);
   return {
     env: {
       LD_PRELOAD: library,
@@ -35,7 +49,8 @@ export function createFakeClock(library: string, directory: string, name: string
       DONT_FAKE_MONOTONIC: '1', // the name of older versions
       NO_FAKE_STAT: '1',
     },
-    step: (offsetMs) => write(`${offsetMs < 0 ? '-' : '+'}${(Math.abs(offsetMs) / 1000).toFixed(3)}`),
-    set: () => write('+0'),
+    step: show,
+    set: () => show(0),
+    latestMs,
   };
 }

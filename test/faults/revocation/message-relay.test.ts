@@ -55,4 +55,17 @@ describe('a relay of messages', () => {
     expect(none.received()).toBe('');
     expect(relay.seen).toHaveLength(2);
   });
+
+  it('forgets a message after five minutes', () => {
+    let nowMs = 0;
+    const relay = createMessageRelay(() => nowMs);
+    const client = connect(relay);
+    client.send(message('s', '1', 'old'));
+    nowMs = 200_000;
+    client.send(message('s', '1', 'newer'));
+    nowMs = 300_000;
+    expect(relay.seen.map(({ payload }) => String(payload))).toEqual(['old', 'newer']);
+    nowMs = 300_001;
+    expect(relay.seen.map(({ payload }) => String(payload))).toEqual(['newer']);
+  });
 });

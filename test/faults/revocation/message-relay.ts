@@ -15,17 +15,19 @@ export interface MessageRelay {
   readonly relay: Relay;
   /** Decides about every message from now on; `undefined`: all pass. */
   set(decide: ((message: NatsMessage) => Passage) | undefined): void;
-  /** The newest 500 messages that the server sent, oldest first, on whichever link. */
+  /** The newest 500 messages that the server sent within the last five minutes, oldest first, on whichever link. */
   readonly seen: readonly NatsMessage[];
   /** Delivers a message that the server did not send, to every client that is subscribed to its subject. */
   inject(message: NatsMessage): void;
 }
 
 const keptMessages = 500;
+const keptMs = 300_000;
 const lineEnd = Buffer.from('\r\n');
 
-export function createMessageRelay(): MessageRelay {
-  const seen: NatsMessage[] = [];
+/** @param now A clock that never steps, in milliseconds. */
+export function createMessageRelay(now: () => number = () => performance.now()): MessageRelay {
+  let kept: { readonly atMs: number; readonly message: NatsMessage }[] = [];
   let decide: ((message: NatsMessage) => Passage) | undefined;
   /** For each connection, where to deliver, by subject; known once the server delivered one. */
   const connections = new Set<{ readonly pass: (bytes: Buffer) => void; readonly sids: Map<string, string> }>();
@@ -37,8 +39,8 @@ export function createMessageRelay(): MessageRelay {
 
     function onFrame(frame: Buffer, message: NatsMessage | undefined): void {
       if (message) {
-        seen.push(message);
-        if (seen.length > keptMessages) seen.shift();
+        kept.push({ atMs: now(), message });
+        if (kept.length > keptMessages) kept.shift();
       }
       const passage = (message && decide?.(message)) ?? 'pass';
       if (typeof passage === 'number') setTimeout(() => pass(frame), passage).unref();
@@ -66,7 +68,10 @@ export function createMessageRelay(): MessageRelay {
 
   return {
     relay,
-    seen,
+    get seen() {
+      kept = kept.filter(({ atMs }) => now() - atMs <= keptMs);
+      return kept.map(({ message }) => message);
+    },
     set(next) {
       decide = next;
     },
