@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { expect, it, onTestFinished } from 'vitest';
 import { createTemporaryDirectory } from '../temporary-directory.ts';
-import { createFakeClock } from './fake-clock.ts';
+import { createFakeClock, type FakeClock } from './fake-clock.ts';
 import { referenceMs } from './history.ts';
 
 const library = process.env.TOKENMESH_FAKETIME ?? '';
@@ -62,4 +62,17 @@ it.each([
   expect(clock.latestMs()).toBe(latestMs);
   nowMs = 3_600_000;
   expect(clock.latestMs()).toBe(nowMs);
+});
+
+it('is caught up when the machine’s clock has come to what it showed, and at once when it never was ahead', async () => {
+  const { path, remove } = createTemporaryDirectory('clock');
+  onTestFinished(remove);
+  const [behind, ahead] = ['behind', 'ahead'].map((name) => createFakeClock('unused', path, name)) as [FakeClock, FakeClock];
+  behind.step(-3_600_000);
+  ahead.step(50);
+  const latestMs = ahead.latestMs();
+  ahead.set();
+  await behind.caughtUp();
+  await ahead.caughtUp();
+  expect(Date.now()).toBeGreaterThanOrEqual(latestMs);
 });

@@ -1,5 +1,6 @@
 import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 
 /** The wall clock of processes that are started with its environment. Their monotonic clock, and with it their timers, stays the machine's. */
 export interface FakeClock {
@@ -14,6 +15,8 @@ export interface FakeClock {
    * than a minute ahead is left out.
    */
   latestMs(): number;
+  /** Resolves when the machine's clock has come to the latest time that this one has shown until now. */
+  caughtUp(): Promise<void>;
 }
 
 const minuteMs = 60_000;
@@ -23,6 +26,7 @@ const minuteMs = 60_000;
  *
  * @param library As `findFaketime` found it.
  * @param directory For the file by which running processes are told; each clock needs another name in it.
+ * @param now The machine's clock, milliseconds since epoch.
  */
 export function createFakeClock(library: string, directory: string, name: string, now = Date.now): FakeClock {
   const file = join(directory, `${name}.clock`);
@@ -52,5 +56,10 @@ export function createFakeClock(library: string, directory: string, name: string
     step: show,
     set: () => show(0),
     latestMs,
+    async caughtUp() {
+      const latestNow = latestMs();
+      // a timer may be a millisecond early
+      while (now() < latestNow) await delay(latestNow - now());
+    },
   };
 }

@@ -25,7 +25,9 @@ export async function runSchedule(
   schedule: Schedule,
   { limitMs = recoveryLimitMs }: { readonly limitMs?: number } = {},
 ): Promise<History> {
-  await untilNothingIsInTheFuture(world);
+  // What token-exchange signed while its clock was ahead, in the schedule before, counts when it is played again, until its time has come: the bound of protocol
+  // section 7 includes that, and the oracle takes each schedule for itself. What lies minutes ahead nobody takes now, and the relays forget it before its time.
+  await world.clocks.get('issuer')?.caughtUp();
   const history = createHistory(schedule.name);
   world.history = history;
   const begun = { seed: schedule.seed, schedule: schedule.name, verifiers: world.verifiers.map(({ terms }) => terms) };
@@ -59,16 +61,6 @@ export async function runSchedule(
   await seeRecovery(world, { holder, callers, load, random: random.of('recovery') }, limitMs);
   await load.stop();
   return history;
-}
-
-/**
- * What token-exchange signed while its clock was ahead, in the schedule before, counts when it is played again, until its time has come: the bound
- * of protocol section 7 includes that, and the oracle takes each schedule for itself. What lies minutes ahead no verifier takes now, and the relays do not keep
- * it until its time.
- */
-async function untilNothingIsInTheFuture({ clocks }: World): Promise<void> {
-  const aheadMs = (clocks.get('issuer')?.latestMs() ?? 0) - Date.now();
-  if (aheadMs > 0) await delay(aheadMs);
 }
 
 async function breakFor(world: World, { fault, seed }: ScheduledFault, over: () => Promise<void>): Promise<void> {
